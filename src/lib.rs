@@ -1,0 +1,21 @@
+//! liblucidlink: a shared, end-to-end encrypted cloud file system that lives inside any process.
+//!
+//! A filespace is an ordered log of commits; everything else is what you get by applying them in
+//! order. The modules, in the order in which data flows:
+//!
+//! - `ffi`: the C ABI, one file per noun; the only place with `unsafe`.
+//! - [`daemon`]: lifecycle, configuration, storage modes, runtime.
+//! - [`workspace`]: accounts, tokens, grants, list and link of filespaces.
+//! - [`filespace`]: a linked filespace: committer (group commit), follower, session, sync.
+//! - [`fs`]: paths and operations on a linked filespace; open files.
+//! - [`content`]: blocks, packs, stores, caches: bytes, never names.
+//! - [`state`]: operations, the pure `apply`, replica, overlay, checkpoint: names, never bytes.
+//! - [`log`]: `CommitLog`, the only coordination primitive, and the commit codec.
+//! - [`crypto`]: key schedule, sealing, signing, grants.
+//!
+//! Beside them: [`error`], [`ids`] (a type for each identifier), [`env`] (injected clock and
+//! randomness).
+
+pub mod env;
+pub mod error;
+pub mod ids;
