@@ -148,6 +148,20 @@ impl Error {
         self
     }
 
+    /// The same error for another caller that waited for the same thing: what it says, without its cause
+    /// as an object.
+    #[must_use]
+    pub fn repeat(&self) -> Error {
+        let inner = Inner {
+            status: self.inner.status,
+            message: self.to_string(),
+            maybe_applied: self.inner.maybe_applied,
+            path: None,
+            source: None,
+        };
+        Error { inner: Box::new(inner) }
+    }
+
     /// What kind of failure it is.
     pub fn status(&self) -> Status {
         self.inner.status

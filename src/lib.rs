@@ -16,6 +16,14 @@
 //! Beside them: [`error`], [`ids`] (a type for each identifier), [`env`] (injected clock and
 //! randomness).
 
+pub mod codec;
+pub mod content;
+pub mod crypto;
 pub mod env;
 pub mod error;
+pub mod filespace;
+pub mod fs;
 pub mod ids;
+pub mod log;
+pub mod report;
+pub mod state;

@@ -1,0 +1,86 @@
+//! The memory budget: one per process, a hard ceiling for everything large. What is reserved (data that
+//! waits to be stored) comes first; the block cache has the rest.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::cache::BlockCache;
+
+/// The limit unless it is configured, in bytes.
+pub const DEFAULT_LIMIT: usize = 512 << 20;
+/// The least that a limit can be: below it not even one pack can be written.
+pub const MIN_LIMIT: usize = 32 << 20;
+
+const STEP: usize = 4 << 20;
+
+/// The budget.
+pub struct MemoryBudget {
+    limit: AtomicUsize,
+    reserved: AtomicUsize,
+}
+
+impl MemoryBudget {
+    /// The budget of this process.
+    pub fn process() -> &'static MemoryBudget {
+        static PROCESS: OnceLock<MemoryBudget> = OnceLock::new();
+        PROCESS.get_or_init(|| MemoryBudget {
+            limit: AtomicUsize::new(DEFAULT_LIMIT),
+            reserved: AtomicUsize::new(0),
+        })
+    }
+
+    /// Sets the limit in bytes, at least [`MIN_LIMIT`]. The cache shrinks at once; what is reserved stays
+    /// until it is released.
+    pub fn set_limit(&self, bytes: usize) {
+        self.limit.store(bytes.max(MIN_LIMIT), Ordering::Relaxed);
+        self.fit_cache();
+    }
+
+    /// The limit in bytes.
+    pub fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Bytes reserved.
+    pub fn reserved(&self) -> usize {
+        self.reserved.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that the cache may have; in coarse steps, so that it is not resized at every reservation.
+    pub(super) fn left_for_cache(&self) -> usize {
+        self.limit().saturating_sub(self.reserved()) / STEP * STEP
+    }
+
+    /// Reserves bytes, at the cache's expense. None if the limit does not allow it.
+    pub fn try_reserve(&'static self, bytes: usize) -> Option<Reservation> {
+        let limit = self.limit();
+        let more = |reserved: usize| reserved.checked_add(bytes).filter(|sum| *sum <= limit);
+        self.reserved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        self.fit_cache();
+        Some(Reservation { budget: self, bytes })
+    }
+
+    fn fit_cache(&self) {
+        BlockCache::process().fit(self.left_for_cache());
+    }
+}
+
+/// Bytes set apart until this is dropped.
+pub struct Reservation {
+    budget: &'static MemoryBudget,
+    bytes: usize,
+}
+
+impl Reservation {
+    /// How many.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.budget.reserved.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget.fit_cache();
+    }
+}

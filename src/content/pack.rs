@@ -1,0 +1,195 @@
+//! A pack: many sealed blocks in one immutable object, an index, a footer (`docs/format.md`, "Pack"). The
+//! parts of a checkpoint have the same form under another kind.
+
+use std::fmt::Write;
+
+use bytes::Bytes;
+
+use crate::codec;
+use crate::crypto::sha256;
+use crate::crypto::seal::{ChunkPlace, Codec, FORMAT_VERSION, ObjectKey, SealError};
+use crate::ids::Hash;
+
+/// A pack is full at this many bytes.
+pub const PACK_TARGET: usize = 16 << 20;
+/// The largest block, in plain bytes.
+pub const MAX_BLOCK: u32 = 4 << 20;
+/// Bytes of the header.
+pub const HEADER: usize = 4 + 2 + 4 + 16 + 32;
+
+const MAGIC: &[u8; 4] = b"LLPK";
+const FOOTER_MAGIC: &[u8; 4] = b"LLPF";
+
+/// Collects blocks into a pack, in memory.
+pub struct PackWriter {
+    key: ObjectKey,
+    id: [u8; 16],
+    generation: u32,
+    salt: [u8; 32],
+    bytes: Vec<u8>,
+    blocks: u32,
+    index: Vec<u8>,
+}
+
+/// A finished pack.
+pub struct SealedPack {
+    /// Its id.
+    pub id: [u8; 16],
+    /// The generation of the key.
+    pub generation: u32,
+    /// The salt of the seal.
+    pub salt: [u8; 32],
+    /// How many blocks it holds.
+    pub blocks: u32,
+    /// SHA-256 of the index as stored.
+    pub index_hash: Hash,
+    /// The object.
+    pub bytes: Vec<u8>,
+}
+
+impl PackWriter {
+    /// A pack under a key that was derived for exactly this id and salt.
+    pub fn new(key: ObjectKey, id: [u8; 16], generation: u32, salt: [u8; 32]) -> PackWriter {
+        let mut bytes = Vec::new();
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+        bytes.extend_from_slice(&generation.to_le_bytes());
+        bytes.extend_from_slice(&id);
+        bytes.extend_from_slice(&salt);
+        PackWriter { key, id, generation, salt, bytes, blocks: 0, index: Vec::new() }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> [u8; 16] {
+        self.id
+    }
+
+    /// Whether it is as large as a pack should be.
+    pub fn is_full(&self) -> bool {
+        self.bytes.len() >= PACK_TARGET
+    }
+
+    /// Bytes so far.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether it has no block yet.
+    pub fn is_empty(&self) -> bool {
+        self.blocks == 0
+    }
+
+    /// Adds a block: compressed bytes of `plain_len` plain ones.
+    pub fn add(&mut self, codec: Codec, plain_len: u32, data: &[u8]) -> Result<ChunkPlace, SealError> {
+        let offset = self.bytes.len();
+        let number = self.blocks;
+        let length = self.key.seal_chunk(u64::from(number), codec, plain_len, data, &mut self.bytes)?;
+        self.index.extend_from_slice(&(offset as u64).to_le_bytes());
+        self.index.extend_from_slice(&length.to_le_bytes());
+        self.index.extend_from_slice(&plain_len.to_le_bytes());
+        self.index.extend_from_slice(&sha256(&self.bytes[offset..]).0);
+        self.blocks += 1;
+        Ok(ChunkPlace { number, offset: offset as u64, length })
+    }
+
+    /// A block that was added.
+    pub fn read(&self, place: ChunkPlace) -> Result<Bytes, SealError> {
+        let stored = self.bytes.get(place.offset as usize..).ok_or(SealError::Malformed)?;
+        open_block(&self.key, place.number.into(), stored)
+    }
+
+    /// Adds index and footer.
+    pub fn finish(mut self) -> Result<SealedPack, SealError> {
+        let offset = self.bytes.len();
+        let plain_len = self.index.len() as u32;
+        let (codec, data) = codec::compress(&self.index);
+        let length = self.key.seal_chunk(u64::from(self.blocks), codec, plain_len, &data, &mut self.bytes)?;
+        let index_hash = sha256(&self.bytes[offset..]);
+        self.bytes.extend_from_slice(&(offset as u64).to_le_bytes());
+        self.bytes.extend_from_slice(&length.to_le_bytes());
+        self.bytes.extend_from_slice(&self.blocks.to_le_bytes());
+        self.bytes.extend_from_slice(FOOTER_MAGIC);
+        Ok(SealedPack {
+            id: self.id,
+            generation: self.generation,
+            salt: self.salt,
+            blocks: self.blocks,
+            index_hash,
+            bytes: self.bytes,
+        })
+    }
+}
+
+/// What the header of a pack says: generation, id, salt. None if it is no pack.
+pub fn parse_header(bytes: &[u8]) -> Option<(u32, [u8; 16], [u8; 32])> {
+    let header: &[u8; HEADER] = bytes.first_chunk()?;
+    let known = header[..4] == MAGIC[..] && header[4..6] == FORMAT_VERSION.to_le_bytes();
+    let generation = u32::from_le_bytes(header[6..10].try_into().ok()?);
+    known.then_some((generation, header[10..26].try_into().ok()?, header[26..].try_into().ok()?))
+}
+
+/// The plain bytes of a block, given its stored bytes.
+pub fn open_block(key: &ObjectKey, number: u64, stored: &[u8]) -> Result<Bytes, SealError> {
+    let (header, data) = key.open_chunk(number, stored)?;
+    codec::decompress(header.codec, data, header.plain_len, MAX_BLOCK).map(Bytes::from)
+}
+
+/// Where a pack of file content is stored.
+pub fn pack_key(id: &[u8; 16]) -> String {
+    object_key("packs", id)
+}
+
+/// Where a part of a checkpoint is stored.
+pub fn part_key(id: &[u8; 16]) -> String {
+    object_key("parts", id)
+}
+
+/// Packs of one session share their first bytes, so the last one spreads them over folders.
+fn object_key(folder: &str, id: &[u8; 16]) -> String {
+    let mut key = format!("{folder}/{:02x}/", id[15]);
+    for byte in id {
+        let _ = write!(key, "{byte:02x}"); // writing to a string does not fail
+    }
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::crypto::Key32;
+    use crate::crypto::seal::Kind;
+    use crate::ids::LogId;
+    use proptest::prelude::*;
+
+    fn key(id: [u8; 16]) -> ObjectKey {
+        ObjectKey::derive(&Key32::new([1; 32]), &[2; 32], Kind::Pack, &LogId([3; 32]), &id)
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_come_back_and_damage_is_seen(blocks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 1..8), at: prop::sample::Index) {
+            let id = [9; 16];
+            let mut writer = PackWriter::new(key(id), id, 0, [2; 32]);
+            let mut places = Vec::new();
+            for block in &blocks {
+                let (codec, data) = codec::compress(block);
+                places.push(writer.add(codec, block.len() as u32, &data).unwrap());
+            }
+            let pack = writer.finish().unwrap();
+            prop_assert_eq!(parse_header(&pack.bytes), Some((0, id, [2; 32])));
+            let mut bad = pack.bytes.clone();
+            let at = at.index(bad.len());
+            bad[at] ^= 1;
+            for (place, block) in places.iter().zip(&blocks) {
+                let range = place.offset as usize..place.offset as usize + place.length as usize;
+                let opened = open_block(&key(id), place.number.into(), &pack.bytes[range.clone()]).unwrap();
+                prop_assert_eq!(&opened[..], &block[..]);
+                prop_assert!(open_block(&key(id), u64::from(place.number) + 1, &pack.bytes[range.clone()]).is_err());
+                prop_assert!(open_block(&key([8; 16]), place.number.into(), &pack.bytes[range.clone()]).is_err());
+                let damaged = open_block(&key(id), place.number.into(), &bad[range.clone()]);
+                prop_assert_eq!(damaged.is_err(), range.contains(&at));
+            }
+        }
+    }
+}

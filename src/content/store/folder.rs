@@ -1,0 +1,167 @@
+//! Objects as files of a folder.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use quick_cache::sync::Cache;
+
+use super::{Store, StoreError};
+
+/// Files kept open for reading.
+const OPEN_FILES: usize = 64;
+/// Files that wait to be synced at most; more are synced at once.
+const UNSYNCED: usize = 128;
+
+/// A store in a folder; files 0600, folders 0700.
+pub struct FolderStore {
+    root: PathBuf,
+    open: Cache<String, Arc<File>>,
+    unsynced: Mutex<Unsynced>,
+}
+
+#[derive(Default)]
+struct Unsynced {
+    files: Vec<(String, File)>,
+    folders: BTreeSet<PathBuf>,
+}
+
+impl FolderStore {
+    /// The store in a folder, which is made when something is put.
+    pub fn new(root: &Path) -> FolderStore {
+        FolderStore { root: root.to_owned(), open: Cache::new(OPEN_FILES), unsynced: Mutex::default() }
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        self.root.join(key)
+    }
+
+    fn write(&self, key: &str, bytes: &[u8]) -> io::Result<bool> {
+        let path = self.path(key);
+        let folder = path.parent().unwrap_or(&self.root);
+        let mut file = match new_file(folder) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+                self.unsynced.lock().folders.extend(folder.ancestors().take_while(|f| f.starts_with(&self.root)).map(Path::to_owned));
+                new_file(folder)?
+            }
+            made => made?,
+        };
+        file.write_all(bytes)?;
+        match file.persist_noclobber(&path) {
+            Ok(file) => {
+                let mut unsynced = self.unsynced.lock();
+                unsynced.folders.insert(folder.to_owned());
+                unsynced.files.push((key.to_owned(), file));
+                Ok(true)
+            }
+            Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(e) => Err(e.error),
+        }
+    }
+
+    fn opened(&self, key: &str) -> io::Result<Arc<File>> {
+        self.open.get_or_insert_with(key, || File::open(self.path(key)).map(Arc::new))
+    }
+}
+
+/// A file without a final name, readable by its owner only.
+fn new_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix(".put-").tempfile_in(folder)
+}
+
+impl Store for FolderStore {
+    fn put(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let written = self.write(key, bytes).map_err(|e| StoreError::io(key, e))?;
+        if !written && self.get(key)? != bytes {
+            return Err(StoreError::Exists { key: key.to_owned() });
+        }
+        if self.unsynced.lock().files.len() > UNSYNCED {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    fn get(&self, key: &str) -> Result<Bytes, StoreError> {
+        std::fs::read(self.path(key)).map(Bytes::from).map_err(|e| StoreError::io(key, e))
+    }
+
+    fn get_range(&self, key: &str, offset: u64, len: usize) -> Result<Bytes, StoreError> {
+        let file = self.opened(key).map_err(|e| StoreError::io(key, e))?;
+        let mut bytes = vec![0; len];
+        match file.read_exact_at(&mut bytes, offset) {
+            Ok(()) => Ok(bytes.into()),
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(StoreError::Short { key: key.to_owned(), offset, len })
+            }
+            Err(e) => Err(StoreError::io(key, e)),
+        }
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let mut keys = Vec::new();
+        let mut pending = vec![prefix.to_owned()];
+        while let Some(folder) = pending.pop() {
+            let entries = match std::fs::read_dir(self.path(&folder)) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries.map_err(|e| StoreError::io(&folder, e))?,
+            };
+            for entry in entries {
+                let entry = entry.map_err(|e| StoreError::io(&folder, e))?;
+                let name = entry.file_name();
+                let Some(name) = name.to_str().filter(|n| !n.starts_with('.')) else { continue };
+                match entry.file_type().map_err(|e| StoreError::io(&folder, e))?.is_dir() {
+                    true => pending.push(format!("{folder}{name}/")),
+                    false => keys.push(format!("{folder}{name}")),
+                }
+            }
+        }
+        Ok(keys)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        let mut unsynced = self.unsynced.lock();
+        while let Some((key, file)) = unsynced.files.last() {
+            file.sync_all().map_err(|e| StoreError::io(key, e))?;
+            unsynced.files.pop();
+        }
+        while let Some(folder) = unsynced.folders.last() {
+            let synced = File::open(folder).and_then(|f| f.sync_all());
+            synced.map_err(|e| StoreError::io(&folder.to_string_lossy(), e))?;
+            unsynced.folders.pop_last();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn conforms() {
+        let folder = tempfile::tempdir().unwrap();
+        super::super::conformance::check(&FolderStore::new(&folder.path().join("inner")));
+    }
+
+    #[test]
+    fn only_the_owner_can_read_and_nothing_is_left_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FolderStore::new(&folder.path().join("store"));
+        store.put("packs/ab/abcd", b"x").unwrap();
+        store.put("packs/ab/abcd", b"x").unwrap();
+        store.sync().unwrap();
+        let path = folder.path().join("store/packs/ab");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        let files: Vec<_> = std::fs::read_dir(&path).unwrap().map(|f| f.unwrap()).collect();
+        assert_eq!(files.len(), 1, "no temporary file stays");
+        assert_eq!(files[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

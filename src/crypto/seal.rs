@@ -1,0 +1,261 @@
+//! The one sealing rule. An object has a salt of 32 random bytes; its key is HKDF of the filespace's key, the
+//! salt and what the object is; its chunks are sealed with AES-256-GCM under that key, the chunk's number
+//! as nonce. So no nonce repeats, and nothing can be cut, swapped or shown elsewhere without being noticed.
+
+use std::collections::BTreeMap;
+
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+
+use super::Key32;
+use crate::error::{Error, Status};
+use crate::ids::LogId;
+
+/// Version of the format of sealed objects.
+pub const FORMAT_VERSION: u16 = 1;
+/// Bytes of a stored chunk before its ciphertext: codec, plain length, sealed length.
+pub const CHUNK_HEADER: usize = 9;
+/// What sealing adds to the bytes of a chunk: header and tag.
+pub const CHUNK_OVERHEAD: usize = CHUNK_HEADER + TAG;
+const TAG: usize = 16;
+
+/// What a sealed object is; part of its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// Payload of a commit; the id is session and k.
+    Commit = 1,
+    /// Pack of blocks.
+    Pack = 2,
+    /// Part of a checkpoint.
+    Part = 3,
+    /// Name in a workspace.
+    Name = 4,
+    /// Manifest of a checkpoint.
+    Manifest = 5,
+}
+
+/// How the plain bytes of a chunk are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Codec {
+    /// Not at all.
+    None = 0,
+    /// LZ4 block format.
+    Lz4 = 1,
+    /// Zstandard.
+    Zstd = 2,
+}
+
+/// What keeps a chunk from being opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// It is cut, or its lengths contradict each other.
+    #[error("a sealed chunk is cut or malformed")]
+    Malformed,
+    /// The tag does not fit: damaged, forged, or not the object that was asked for.
+    #[error("a sealed chunk is damaged, forged or in the wrong place")]
+    Forged,
+    /// The chunk is larger than any.
+    #[error("a chunk would be larger than 4 GiB")]
+    TooLarge,
+}
+
+impl From<SealError> for Error {
+    fn from(error: SealError) -> Error {
+        Error::new(Status::Integrity, "stored data cannot be trusted").caused_by(error)
+    }
+}
+
+/// The keys of a log, by generation.
+#[derive(Clone, Debug, Default)]
+pub struct Keyring {
+    keys: BTreeMap<u32, Key32>,
+}
+
+impl Keyring {
+    /// A keyring with one key.
+    pub fn new(generation: u32, key: Key32) -> Keyring {
+        Keyring { keys: BTreeMap::from([(generation, key)]) }
+    }
+
+    /// The key of a generation.
+    pub fn get(&self, generation: u32) -> Option<&Key32> {
+        self.keys.get(&generation)
+    }
+
+    /// The newest generation.
+    pub fn newest(&self) -> u32 {
+        self.keys.last_key_value().map_or(0, |(generation, _)| *generation)
+    }
+}
+
+/// What a stored chunk says of itself, in the clear; bound by the seal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkHeader {
+    /// How the plain bytes are compressed.
+    pub codec: Codec,
+    /// Plain bytes after decompression.
+    pub plain_len: u32,
+    /// Ciphertext and tag.
+    pub sealed_len: u32,
+}
+
+impl ChunkHeader {
+    /// Reads the header of a chunk that is at the start of `stored` as a whole.
+    pub fn parse(stored: &[u8]) -> Result<ChunkHeader, SealError> {
+        let head: &[u8; CHUNK_HEADER] = stored.first_chunk().ok_or(SealError::Malformed)?;
+        let codec = match head[0] {
+            0 => Codec::None,
+            1 => Codec::Lz4,
+            2 => Codec::Zstd,
+            _ => return Err(SealError::Malformed),
+        };
+        let plain_len = u32::from_le_bytes([head[1], head[2], head[3], head[4]]);
+        let sealed_len = u32::from_le_bytes([head[5], head[6], head[7], head[8]]);
+        let header = ChunkHeader { codec, plain_len, sealed_len };
+        let fits = sealed_len as usize >= TAG && header.stored_len() <= stored.len();
+        fits.then_some(header).ok_or(SealError::Malformed)
+    }
+
+    /// Bytes of the whole stored chunk.
+    pub fn stored_len(&self) -> usize {
+        CHUNK_HEADER + self.sealed_len as usize
+    }
+}
+
+/// Where a chunk is in its object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkPlace {
+    /// Its number.
+    pub number: u32,
+    /// Where it starts.
+    pub offset: u64,
+    /// Bytes that it takes.
+    pub length: u32,
+}
+
+/// The key of one object.
+pub struct ObjectKey {
+    key: LessSafeKey,
+    /// The part of the associated data that all chunks share.
+    identity: Vec<u8>,
+}
+
+impl ObjectKey {
+    /// The key of the object `id` of a log, sealed under a generation's key with this salt.
+    pub fn derive(key: &Key32, salt: &[u8; 32], kind: Kind, log: &LogId, id: &[u8]) -> ObjectKey {
+        let mut identity = Vec::with_capacity(2 + 1 + 32 + 1 + id.len());
+        identity.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+        identity.push(kind as u8);
+        identity.extend_from_slice(&log.0);
+        identity.push(id.len() as u8);
+        identity.extend_from_slice(id);
+        let key = key.derive(salt, &[b"lucidlink/seal/v1", &identity[2..]]);
+        // AES-256-GCM takes any 32 bytes.
+        #[allow(clippy::expect_used)]
+        let key = UnboundKey::new(&AES_256_GCM, key.as_bytes()).expect("32 bytes are an AES-256 key");
+        ObjectKey { key: LessSafeKey::new(key), identity }
+    }
+
+    /// Seals chunk `n`: `data` are the compressed bytes of `plain_len` plain ones. Each number must be
+    /// sealed once only. Returns the bytes that the stored chunk takes.
+    pub fn seal_chunk(
+        &self,
+        n: u64,
+        codec: Codec,
+        plain_len: u32,
+        data: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<u32, SealError> {
+        let sealed_len = u32::try_from(data.len() + TAG).map_err(|_| SealError::TooLarge)?;
+        out.reserve(CHUNK_HEADER + sealed_len as usize);
+        out.push(codec as u8);
+        out.extend_from_slice(&plain_len.to_le_bytes());
+        out.extend_from_slice(&sealed_len.to_le_bytes());
+        let start = out.len();
+        out.extend_from_slice(data);
+        let aad = self.associated_data(n, plain_len, codec);
+        let tag = self
+            .key
+            .seal_in_place_separate_tag(nonce(n), Aad::from(aad), &mut out[start..])
+            .map_err(|_| SealError::TooLarge)?;
+        out.extend_from_slice(tag.as_ref());
+        Ok(CHUNK_HEADER as u32 + sealed_len)
+    }
+
+    /// Opens chunk `n`, which is at the start of `stored`; what follows it is ignored. Returns its header and
+    /// the bytes that its codec made of the plain ones.
+    pub fn open_chunk(&self, n: u64, stored: &[u8]) -> Result<(ChunkHeader, Vec<u8>), SealError> {
+        let header = ChunkHeader::parse(stored)?;
+        let mut data = stored[CHUNK_HEADER..header.stored_len()].to_vec();
+        let aad = self.associated_data(n, header.plain_len, header.codec);
+        let len = self
+            .key
+            .open_in_place(nonce(n), Aad::from(aad), &mut data)
+            .map_err(|_| SealError::Forged)?
+            .len();
+        data.truncate(len);
+        Ok((header, data))
+    }
+
+    fn associated_data(&self, n: u64, plain_len: u32, codec: Codec) -> Vec<u8> {
+        let mut aad = Vec::with_capacity(self.identity.len() + 13);
+        aad.extend_from_slice(&self.identity);
+        aad.extend_from_slice(&n.to_le_bytes());
+        aad.extend_from_slice(&plain_len.to_le_bytes());
+        aad.push(codec as u8);
+        aad
+    }
+}
+
+fn nonce(n: u64) -> Nonce {
+    let mut bytes = [0; 12];
+    bytes[4..].copy_from_slice(&n.to_be_bytes());
+    Nonce::assume_unique_for_key(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn key(salt: u8, kind: Kind, log: u8, id: &[u8]) -> ObjectKey {
+        ObjectKey::derive(&Key32::new([9; 32]), &[salt; 32], kind, &LogId([log; 32]), id)
+    }
+
+    proptest! {
+        #[test]
+        fn a_chunk_opens_only_as_what_it_was_sealed(data: Vec<u8>, n in 0..1u64 << 40, tail: Vec<u8>) {
+            let own = key(1, Kind::Pack, 1, b"id");
+            let mut stored = Vec::new();
+            let len = own.seal_chunk(n, Codec::Lz4, 77, &data, &mut stored).unwrap();
+            prop_assert_eq!(len as usize, stored.len());
+            prop_assert_eq!(stored.len(), data.len() + CHUNK_OVERHEAD);
+            stored.extend(&tail);
+            let (header, opened) = own.open_chunk(n, &stored).unwrap();
+            prop_assert_eq!((header.codec, header.plain_len), (Codec::Lz4, 77));
+            prop_assert_eq!(opened, data);
+            prop_assert!(own.open_chunk(n + 1, &stored).is_err());
+            for other in [
+                key(2, Kind::Pack, 1, b"id"),
+                key(1, Kind::Part, 1, b"id"),
+                key(1, Kind::Pack, 2, b"id"),
+                key(1, Kind::Pack, 1, b"ie"),
+            ] {
+                prop_assert_eq!(other.open_chunk(n, &stored).unwrap_err(), SealError::Forged);
+            }
+        }
+
+        #[test]
+        fn a_changed_or_cut_chunk_does_not_open(data in prop::collection::vec(any::<u8>(), 0..64), at: prop::sample::Index, bit in 0..8) {
+            let own = key(1, Kind::Pack, 1, b"id");
+            let mut stored = Vec::new();
+            own.seal_chunk(5, Codec::None, data.len() as u32, &data, &mut stored).unwrap();
+            let at = at.index(stored.len());
+            prop_assert!(own.open_chunk(5, &stored[..at]).is_err());
+            stored[at] ^= 1 << bit;
+            prop_assert!(own.open_chunk(5, &stored).is_err());
+        }
+    }
+}

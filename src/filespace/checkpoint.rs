@@ -1,0 +1,355 @@
+//! Checkpoints: the state at a position written as sorted parts, and read back block by block as it is
+//! needed. A newcomer takes the newest and follows the log from there.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use prost::Message;
+
+use super::draft::Draft;
+use super::link::Link;
+use crate::codec;
+use crate::content::cache::{Block, BlockCache, BlockKey};
+use crate::content::pack::{PackWriter, open_block, parse_header, part_key};
+use crate::crypto::seal::{Kind, ObjectKey};
+use crate::crypto::sha256;
+use crate::error::{Error, Result, Status};
+use crate::ids::{PackId, PartId, Seq};
+use crate::state::ops::{Checkpoint, Op, Transaction};
+use crate::state::part::{
+    BlockBuilder, Blocks, INDEX, Manifest, PART_TARGET, PartIndex, PartRef, Parts, SortedBlock, StoredBlock,
+};
+use crate::state::replica::{Replica, Snapshot};
+use crate::state::source::Stop;
+
+/// Commits behind the last checkpoint after which a writer starts one (plus up to a quarter of that, by
+/// chance, so that several writers do not start at once).
+pub const TAIL: u64 = 512;
+
+/// Blocks of parts, kept in the process-wide cache as they were stored; the last few also here, so that a tiny
+/// cache cannot keep a judgement from ever having all it needs at once.
+pub struct PartBlocks {
+    instance: u64,
+    recent: Mutex<Vec<(PartId, u32, SortedBlock)>>,
+}
+
+const RECENT: usize = 64;
+
+impl PartBlocks {
+    pub(super) fn new(instance: u64) -> PartBlocks {
+        PartBlocks { instance, recent: Mutex::default() }
+    }
+
+    fn key(&self, part: PartId, block: u32) -> BlockKey {
+        BlockKey { instance: self.instance, pack: PackId(part.0), number: block }
+    }
+
+    fn keep(&self, part: PartId, block: u32, plain: Bytes, parsed: SortedBlock) {
+        BlockCache::process().insert(self.key(part, block), Block::new(plain.to_vec()));
+        let mut recent = self.recent.lock();
+        if recent.len() >= RECENT {
+            recent.remove(0);
+        }
+        recent.push((part, block, parsed));
+    }
+}
+
+impl Blocks for PartBlocks {
+    fn cached(&self, part: PartId, block: u32) -> Option<SortedBlock> {
+        let recent = self.recent.lock();
+        if let Some((_, _, parsed)) = recent.iter().rev().find(|(p, b, _)| (*p, *b) == (part, block)) {
+            return Some(parsed.clone());
+        }
+        drop(recent);
+        let block = BlockCache::process().get(&self.key(part, block))?;
+        SortedBlock::parse(block.bytes())
+    }
+}
+
+impl Link {
+    /// Loads what a read or a judgement misses.
+    pub(super) fn resolve_stop(&self, stop: Stop) -> Result<()> {
+        let Stop::Missing { part, block } = stop else {
+            let what = format!("the state of filespace {} is damaged", self.id);
+            return Err(Error::new(Status::Integrity, what).caused_by(stop));
+        };
+        let parts = self.replica.read().parts();
+        // The parts may have been replaced meanwhile; then the repeated read asks for something else.
+        let Some((reference, stored)) = parts.locate(part, block) else { return Ok(()) };
+        let damaged = || Error::new(Status::Integrity, format!("part {part} of a checkpoint is damaged"));
+        let plain = self.read_part_block(reference, stored)?;
+        if block == INDEX {
+            let index = PartIndex::decode(plain).map_err(|e| damaged().caused_by(e))?;
+            return if parts.set_index(part, index) { Ok(()) } else { Err(damaged()) };
+        }
+        let parsed = SortedBlock::parse(plain.clone()).ok_or_else(damaged)?;
+        self.part_blocks.keep(part, block, plain, parsed);
+        Ok(())
+    }
+
+    fn read_part_block(&self, part: &PartRef, stored: &StoredBlock) -> Result<Bytes> {
+        let (Ok(id), Ok(salt)) = (part.id[..].try_into(), part.salt[..].try_into()) else {
+            return Err(Error::new(Status::Integrity, "a checkpoint names a part without an id"));
+        };
+        let key = self.object_key(part.generation, &salt, Kind::Part, &part.id)?;
+        let name = part_key(&id);
+        let bytes = self.store.get_range(&name, stored.offset, stored.length as usize)?;
+        open_block(&key, stored.number.into(), &bytes)
+            .map_err(|e| Error::new(Status::Integrity, format!("object {name} is damaged")).caused_by(e))
+    }
+
+    /// Builds the replica anew: from the newest checkpoint that can be read, else from the genesis; then
+    /// from the log.
+    pub(super) fn rebuild(&self) -> Result<()> {
+        let mut names = self.store.list("checkpoints/")?;
+        names.sort();
+        let mut unreadable = None;
+        for name in names.iter().rev() {
+            match self.load_checkpoint(name) {
+                Ok(replica) => {
+                    self.set_replica(replica);
+                    match self.catch_up(None) {
+                        Ok(()) => return Ok(()),
+                        // It does not fit the log: an older one, or the genesis, may.
+                        Err(e) if e.status() == Status::StateDiverged => unreadable = Some(e),
+                        Err(e) => return Err(e),
+                    }
+                }
+                Err(error) => unreadable = Some(error),
+            }
+            self.mend();
+        }
+        self.set_replica(Replica::new(&self.genesis.birth()?));
+        self.catch_up(None).map_err(|e| match unreadable {
+            Some(cause) => Error::new(e.status(), e.to_string()).caused_by(cause),
+            None => e,
+        })
+    }
+
+    fn load_checkpoint(&self, name: &str) -> Result<Replica> {
+        let damaged = || Error::new(Status::Integrity, format!("object {name} is damaged"));
+        let bytes = self.store.get(name)?;
+        let (generation, id, salt) = parse_header(&bytes).ok_or_else(damaged)?;
+        if !name.ends_with(&PartId(id).to_string()) {
+            return Err(damaged());
+        }
+        let key = self.object_key(generation, &salt, Kind::Manifest, &id)?;
+        let (header, data) = key.open_chunk(0, &bytes[crate::content::pack::HEADER..])?;
+        let plain = codec::decompress(header.codec, data, header.plain_len, MAX_MANIFEST)?;
+        let manifest = Manifest::decode(&plain[..]).map_err(|e| damaged().caused_by(e))?;
+        if Seq(manifest.position) > self.log.head()? {
+            return Err(Error::new(Status::LogRolledBack, format!("the log ends before checkpoint {name}")));
+        }
+        let parts = Parts::new(manifest.parts.clone(), self.part_blocks.clone()).ok_or_else(damaged)?;
+        Replica::from_checkpoint(&manifest, parts).ok_or_else(damaged)
+    }
+
+    /// Whether the tail of the log behind the last checkpoint has become long.
+    pub(super) fn checkpoint_is_due(&self) -> bool {
+        let due = self.checkpoint_due.load(std::sync::atomic::Ordering::Relaxed);
+        self.position().0 >= due && !self.is_read_only()
+    }
+
+    /// Writes a checkpoint of the current state and announces it.
+    pub fn write_checkpoint(self: &Arc<Link>) -> Result<()> {
+        let _one = self.checkpointing.lock();
+        self.postpone_checkpoint()?;
+        let snapshot = self.replica.write().freeze();
+        let parts = self.write_parts(&snapshot)?;
+        let manifest = Manifest {
+            position: snapshot.position.0,
+            window: snapshot.window_bytes(),
+            parts: parts.clone(),
+        };
+        let plain = manifest.encode_to_vec();
+        let id: [u8; 16] = self.env.random_bytes()?;
+        let new = self.new_object_key(Kind::Manifest, &id)?;
+        let mut writer = PackWriter::new(new.key, id, new.generation, new.salt);
+        let (codec, data) = codec::compress(&plain);
+        writer.add(codec, plain.len() as u32, &data)?;
+        let object = writer.finish()?;
+        let name = format!("checkpoints/{:016x}-{}", snapshot.position.0, PartId(id));
+        self.store.put(&name, &object.bytes)?;
+        let announce = Checkpoint {
+            position: snapshot.position.0,
+            state_hash: Bytes::copy_from_slice(&snapshot.hash.0),
+            manifest: Bytes::copy_from_slice(&id),
+            manifest_hash: Bytes::copy_from_slice(&sha256(&object.bytes).0),
+        };
+        let ops = vec![Op::Checkpoint(announce).wrap()];
+        let draft = Draft::new(Transaction { hops: vec![], ops });
+        match self.commit(draft, self.deadline()) {
+            Ok(_) => {}
+            // Somebody else's newer one stands; the parts serve this replica all the same.
+            Err(super::CommitError::Refused(_)) => {}
+            Err(super::CommitError::Failed(error)) => return Err(error),
+        }
+        let parts = Parts::new(parts, self.part_blocks.clone())
+            .ok_or_else(|| Error::new(Status::Internal, "a new checkpoint is not sorted"))?;
+        self.replica.write().rebase(&snapshot, parts);
+        Ok(())
+    }
+
+    /// The next one is due a tail later, spread by chance.
+    fn postpone_checkpoint(&self) -> Result<()> {
+        let [chance] = self.env.random_bytes()?;
+        let next = self.position().0 + TAIL + u64::from(chance) * TAIL / 1024;
+        self.checkpoint_due.store(next, std::sync::atomic::Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Writes the parts whose key range has changed; the others are reused.
+    fn write_parts(&self, snapshot: &Snapshot) -> Result<Vec<PartRef>> {
+        let old: Vec<&PartRef> = snapshot.parts().references().collect();
+        let mut references = Vec::new();
+        let mut writer = PartsWriter { link: self, open: None, done: Vec::new() };
+        let mut from: Bytes = Bytes::new();
+        for (n, part) in old.iter().enumerate() {
+            let to = old.get(n + 1).map(|next| next.first_key.clone());
+            if snapshot.is_changed(&from, to.as_deref()) {
+                self.copy_pairs(snapshot, &from, to.as_deref(), &mut writer)?;
+            } else {
+                references.append(&mut writer.finish()?);
+                references.push((*part).clone());
+            }
+            from = to.unwrap_or_default();
+        }
+        if old.is_empty() {
+            self.copy_pairs(snapshot, &[], None, &mut writer)?;
+        }
+        references.append(&mut writer.finish()?);
+        Ok(references)
+    }
+
+    fn copy_pairs(
+        &self,
+        snapshot: &Snapshot,
+        from: &[u8],
+        to: Option<&[u8]>,
+        writer: &mut PartsWriter<'_>,
+    ) -> Result<()> {
+        let mut from = from.to_vec();
+        loop {
+            let mut stopped = None;
+            for pair in snapshot.pairs(&from, to) {
+                match pair {
+                    Ok((key, value)) => {
+                        writer.push(&key, &value)?;
+                        from.clear();
+                        from.extend_from_slice(&key);
+                        from.push(0);
+                    }
+                    Err(stop) => {
+                        stopped = Some(stop);
+                        break;
+                    }
+                }
+            }
+            match stopped {
+                Some(stop) => self.resolve_stop(stop)?,
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+/// The largest manifest, in plain bytes.
+const MAX_MANIFEST: u32 = 64 << 20;
+
+/// Writes sorted pairs into parts.
+struct PartsWriter<'a> {
+    link: &'a Link,
+    open: Option<OpenPart>,
+    done: Vec<PartRef>,
+}
+
+struct OpenPart {
+    writer: PackWriter,
+    generation: u32,
+    salt: [u8; 32],
+    block: BlockBuilder,
+    index: PartIndex,
+    plain: usize,
+}
+
+impl PartsWriter<'_> {
+    fn push(&mut self, key: &Bytes, value: &[u8]) -> Result<()> {
+        let part = match &mut self.open {
+            Some(part) => part,
+            none => {
+                let id: [u8; 16] = self.link.env.random_bytes()?;
+                let new = self.link.new_object_key(Kind::Part, &id)?;
+                none.insert(OpenPart {
+                    writer: PackWriter::new(new.key, id, new.generation, new.salt),
+                    generation: new.generation,
+                    salt: new.salt,
+                    block: BlockBuilder::default(),
+                    index: PartIndex::default(),
+                    plain: 0,
+                })
+            }
+        };
+        part.block.push(key, value);
+        if part.block.is_full() {
+            part.close_block()?;
+            if part.plain >= PART_TARGET {
+                self.close_part()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn close_part(&mut self) -> Result<()> {
+        let Some(mut part) = self.open.take() else { return Ok(()) };
+        part.close_block()?;
+        let index = part.index.encode_to_vec();
+        let (codec, data) = codec::compress(&index);
+        let place = part.writer.add(codec, index.len() as u32, &data)?;
+        let first_key = part.index.blocks.first().map(|b| b.first_key.clone()).unwrap_or_default();
+        let object = part.writer.finish()?;
+        self.link.store.put(&part_key(&object.id), &object.bytes)?;
+        self.done.push(PartRef {
+            id: Bytes::copy_from_slice(&object.id),
+            generation: part.generation,
+            salt: Bytes::copy_from_slice(&part.salt),
+            first_key,
+            index: Some(StoredBlock {
+                number: place.number,
+                offset: place.offset,
+                length: place.length,
+                first_key: Bytes::new(),
+            }),
+        });
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Vec<PartRef>> {
+        self.close_part()?;
+        Ok(std::mem::take(&mut self.done))
+    }
+}
+
+impl OpenPart {
+    fn close_block(&mut self) -> Result<()> {
+        if self.block.is_empty() {
+            return Ok(());
+        }
+        let (plain, first_key) = self.block.finish();
+        let (codec, data) = codec::compress(&plain);
+        let place = self.writer.add(codec, plain.len() as u32, &data)?;
+        self.plain += plain.len();
+        let (number, offset, length) = (place.number, place.offset, place.length);
+        self.index.blocks.push(StoredBlock { number, offset, length, first_key });
+        Ok(())
+    }
+}
+
+/// The key under which an object of this filespace is sealed, for whoever reads packs.
+pub(crate) fn pack_object_key(link: &Link, pack: &crate::state::value::Pack, id: PackId) -> Result<ObjectKey> {
+    let salt = pack.salt[..].try_into().map_err(|_| Error::new(Status::Integrity, "a pack without a salt"))?;
+    match id.slot() {
+        Some(_) => link.object_key(pack.generation, &salt, Kind::Commit, &pack.sealed_as),
+        None => link.object_key(pack.generation, &salt, Kind::Pack, &id.0),
+    }
+}

@@ -1,0 +1,89 @@
+//! What a call wants committed: a transaction, the packs that it has uploaded, and small blocks that have
+//! no place yet. The commit gives them one: inline, or in a pack that its transactions share.
+
+use bytes::Bytes;
+
+use crate::crypto::seal::{CHUNK_OVERHEAD, ChunkPlace, Codec};
+use crate::ids::PackId;
+use crate::state::ops::{Extent, NewPack, Op, Transaction};
+
+/// A transaction on its way into a commit.
+#[derive(Default)]
+pub struct Draft {
+    /// Hops and operations. An extent in [`PackId::INLINE`] names a block of `inline` by its index.
+    pub transaction: Transaction,
+    /// Packs that are in the store already.
+    pub packs: Vec<NewPack>,
+    /// Blocks that are not.
+    pub inline: Vec<InlineBlock>,
+}
+
+/// A block of file content, compressed if that pays, not sealed.
+#[derive(Clone)]
+pub struct InlineBlock {
+    /// How it is compressed.
+    pub codec: Codec,
+    /// Bytes of the file.
+    pub plain_len: u32,
+    /// Compressed bytes.
+    pub data: Bytes,
+}
+
+impl Draft {
+    /// A transaction without content.
+    pub fn new(transaction: Transaction) -> Draft {
+        Draft { transaction, ..Draft::default() }
+    }
+
+    /// Bytes that its blocks would take inline.
+    pub fn inline_bytes(&self) -> usize {
+        self.inline.iter().map(|b| b.data.len() + CHUNK_OVERHEAD).sum()
+    }
+
+    /// Points the extents of the draft's blocks to where the commit puts them.
+    pub fn place(&mut self, pack: PackId, places: &[ChunkPlace]) {
+        for operation in &mut self.transaction.ops {
+            let Some(Op::Replace(content) | Op::Write(content) | Op::Append(content)) = &mut operation.op else {
+                continue;
+            };
+            for extent in &mut content.extents {
+                if extent.pack[..] != PackId::INLINE.0[..] {
+                    continue;
+                }
+                if let Some(place) = places.get(extent.block as usize) {
+                    extent.pack = Bytes::copy_from_slice(&pack.0);
+                    extent.block = place.number;
+                    extent.stored_offset = place.offset;
+                    extent.stored_lengths = vec![place.length];
+                }
+            }
+        }
+    }
+}
+
+/// The extent of a file range that one block of a pack holds.
+pub fn block_extent(offset: u64, length: u32, pack: PackId, place: ChunkPlace) -> Extent {
+    Extent {
+        offset,
+        length: u64::from(length),
+        pack: Bytes::copy_from_slice(&pack.0),
+        block: place.number,
+        skip: 0,
+        block_length: length,
+        stored_offset: place.offset,
+        stored_lengths: vec![place.length],
+    }
+}
+
+/// The extent of a file range that one block of the draft holds; `index` is the block's place in
+/// [`Draft::inline`].
+pub fn inline_extent(offset: u64, length: u32, index: usize) -> Extent {
+    Extent {
+        offset,
+        length: u64::from(length),
+        pack: Bytes::from_static(&PackId::INLINE.0),
+        block: index as u32,
+        block_length: length,
+        ..Extent::default()
+    }
+}

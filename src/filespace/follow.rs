@@ -1,0 +1,216 @@
+//! Following the log: reading slots, judging each in order, loading what a judgement misses.
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+
+use super::link::Link;
+use crate::crypto::sha256;
+use crate::crypto::seal::{Kind, ObjectKey};
+use crate::error::{Error, Result, Status};
+use crate::ids::{Hash, Seq};
+use crate::log::envelope::{self, Envelope, SlotView};
+use crate::log::{Append, chain};
+use crate::state::apply::{self, InlineArea, Judgement};
+use crate::state::ops::Body;
+use crate::state::source::Stop;
+use crate::state::{Changes, Replica};
+
+/// Slots read at once while catching up, and about how many bytes.
+const READ_SLOTS: usize = 256;
+const READ_BYTES: usize = 8 << 20;
+
+/// A slot whose bytes this link sealed itself: its signature and body need no check.
+pub(super) struct Own<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) body: &'a Body,
+}
+
+/// What a judgement found, before it takes effect.
+struct Judged {
+    changes: Changes,
+    /// The author's state hash differs from this replica's at that position.
+    diverged: bool,
+}
+
+impl Link {
+    /// Applies what the log holds beyond the replica, if anything: one look at the log's head when there
+    /// is nothing.
+    pub fn refresh(&self) -> Result<()> {
+        let head = self.log.head()?;
+        if head > self.position() {
+            self.catch_up(None)?;
+        }
+        Ok(())
+    }
+
+    /// Applies slots to the end of the log.
+    pub(super) fn catch_up(&self, own: Option<&Own<'_>>) -> Result<()> {
+        let _applying = self.applying.lock();
+        loop {
+            let slots = self.log.read(self.position().next(), READ_SLOTS, READ_BYTES)?;
+            if slots.is_empty() {
+                return Ok(());
+            }
+            for (at, bytes) in slots {
+                self.apply_slot(at, &bytes, own)?;
+            }
+        }
+    }
+
+    /// Appends a commit after the current position and, if it lands, applies it without reading it back.
+    pub(super) fn append_own(&self, own: &Own<'_>) -> Result<Append> {
+        let _applying = self.applying.lock();
+        let answer = self.log.append(own.bytes, self.position())?;
+        if let Append::Landed(at) = answer {
+            self.apply_slot(at, &Bytes::copy_from_slice(own.bytes), Some(own))?;
+        }
+        Ok(answer)
+    }
+
+    /// Applies one slot, which must be the next one. The caller holds `applying`.
+    fn apply_slot(&self, at: Seq, bytes: &Bytes, own: Option<&Own<'_>>) -> Result<()> {
+        if at != self.position().next() {
+            let what = format!("the log of filespace {} skips from {} to {at}", self.id, self.position());
+            return Err(Error::new(Status::Integrity, what));
+        }
+        let slot = SlotView::parse(bytes).ok();
+        let own = own.filter(|own| own.bytes == bytes);
+        loop {
+            let attempt = {
+                let replica = self.replica.read();
+                self.judge_slot(&replica, at, slot.as_ref(), own)
+                    .and_then(|judged| Ok((replica.prepare(&judged.changes)?, judged)))
+                    .map(|(prepared, judged)| (prepared, judged, chain::next(&replica.chain(), at, bytes)))
+            };
+            match attempt {
+                Ok((prepared, judged, chain)) => {
+                    if judged.diverged {
+                        return Err(self.diverge(at));
+                    }
+                    self.replica.write().advance(chain, prepared);
+                    self.position.store(at.0, Ordering::Release);
+                    return Ok(());
+                }
+                Err(JudgeError::Stop(stop)) => self.resolve_stop(stop)?,
+                Err(JudgeError::Error(error)) => return Err(error),
+            }
+        }
+    }
+
+    fn judge_slot(
+        &self,
+        replica: &Replica,
+        at: Seq,
+        slot: Option<&SlotView<'_>>,
+        own: Option<&Own<'_>>,
+    ) -> Result<Judged, JudgeError> {
+        let verify = |public: &[u8; 32]| own.is_some() || slot.is_some_and(|s| s.verify(public));
+        let envelope = slot.map(SlotView::envelope);
+        let judgement = apply::judge(replica, at, envelope, |seq| replica.chain_at(seq), verify)?;
+        let (author, slot, envelope) = match (judgement, slot, envelope) {
+            (Judgement::Consume(author), Some(slot), Some(envelope)) => (author, slot, envelope),
+            (Judgement::Void(reason), _, _) => {
+                return Ok(Judged { changes: apply::void(replica, at, reason)?, diverged: false });
+            }
+            (Judgement::Consume(_), _, _) => return Err(Stop::Corrupt("a slot that is no commit").into()),
+        };
+        let opened = match own {
+            Some(own) => Some((own.body.clone(), own_inline_base(slot)?)),
+            None => self.open_body(slot, envelope)?,
+        };
+        let (body, inline_base) = opened.map_or((None, 0), |(body, base)| (Some(body), base));
+        let diverged = body.as_ref().is_some_and(|body| {
+            let here = replica.state_hash_at(envelope.seen);
+            here.is_some_and(|hash| hash.0[..] != body.state_hash[..])
+        });
+        let changes = apply::consume(
+            replica,
+            at,
+            envelope,
+            &author,
+            body.as_ref(),
+            InlineArea { base: inline_base },
+            |seq| replica.state_hash_at(seq),
+        )?;
+        Ok(Judged { changes, diverged })
+    }
+
+    /// The body of a commit and where its inline blocks start. None: it does not open or decode, for
+    /// anybody. An error: the payload cannot be had now.
+    fn open_body(&self, slot: &SlotView<'_>, envelope: &Envelope) -> Result<Option<(Body, u64)>, JudgeError> {
+        let (payload, base) = match slot.payload() {
+            Some(payload) => (Bytes::copy_from_slice(payload), slot.payload_offset() as u64),
+            None => (self.fetch_payload(&envelope.payload_hash)?, 0),
+        };
+        let key = self.commit_key(envelope)?;
+        let Ok((plain, stored)) = envelope::open_body(&key, &payload) else { return Ok(None) };
+        Ok(Body::decode_canonical(&plain).map(|body| (body, base + stored as u64)))
+    }
+
+    /// The key under which a commit is sealed.
+    fn commit_key(&self, envelope: &Envelope) -> Result<ObjectKey> {
+        let object = commit_object(envelope.session.0, envelope.k);
+        self.object_key(envelope.generation, &envelope.salt, Kind::Commit, &object)
+    }
+
+    /// A payload that is too large for its slot.
+    pub(crate) fn fetch_payload(&self, hash: &Hash) -> Result<Bytes> {
+        let key = payload_key(hash);
+        let payload = self.store.get(&key)?;
+        if sha256(&payload) != *hash {
+            return Err(Error::new(Status::Integrity, format!("object {key} does not have the content it was stored with")));
+        }
+        Ok(payload)
+    }
+
+    /// This replica and the log disagree: a new one is built once from the log; if it still disagrees, the
+    /// link stops.
+    fn diverge(&self, at: Seq) -> Error {
+        let message = format!(
+            "the state of filespace {} differs from the one that the commit at position {at} records; \
+             unlink, update the library and report it",
+            self.id
+        );
+        self.break_with(Status::StateDiverged, message.clone());
+        Error::new(Status::StateDiverged, message)
+    }
+}
+
+/// The object id under which a commit is sealed: session and k.
+pub(super) fn commit_object(session: [u8; 16], k: u64) -> [u8; 24] {
+    let mut id = [0; 24];
+    id[..16].copy_from_slice(&session);
+    id[16..].copy_from_slice(&k.to_le_bytes());
+    id
+}
+
+/// Where a payload that is too large for its slot is stored.
+pub(crate) fn payload_key(hash: &Hash) -> String {
+    format!("bodies/{hash}")
+}
+
+/// Where the inline blocks of a slot start that this link sealed.
+fn own_inline_base(slot: &SlotView<'_>) -> Result<u64> {
+    let Some(payload) = slot.payload() else {
+        return Ok(0);
+    };
+    Ok((slot.payload_offset() + envelope::body_len(payload)?) as u64)
+}
+
+enum JudgeError {
+    Stop(Stop),
+    Error(Error),
+}
+
+impl From<Stop> for JudgeError {
+    fn from(stop: Stop) -> JudgeError {
+        JudgeError::Stop(stop)
+    }
+}
+
+impl From<Error> for JudgeError {
+    fn from(error: Error) -> JudgeError {
+        JudgeError::Error(error)
+    }
+}

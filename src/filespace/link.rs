@@ -1,0 +1,338 @@
+//! The parts of a linked filespace, and how reads see its state.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
+use tokio::runtime::Handle;
+
+use super::checkpoint::PartBlocks;
+use super::commit::Committer;
+use super::genesis::Genesis;
+use crate::content::store::Store;
+use crate::content::writer::BlockWriter;
+use crate::crypto::account::AccountKeys;
+use crate::crypto::seal::{Keyring, Kind, ObjectKey};
+use crate::env::Env;
+use crate::error::{Error, Result, Status};
+use crate::ids::{LogId, Seq};
+use crate::log::CommitLog;
+use crate::state::{Replica, Stop, Tables};
+
+/// A linked filespace: one log, one store, one account, one session. Every method may be called from any
+/// thread at the same time.
+pub struct Link {
+    pub(super) id: LogId,
+    pub(super) env: Env,
+    pub(super) log: Arc<dyn CommitLog>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) account: Arc<AccountKeys>,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) genesis: Genesis,
+    pub(super) replica: RwLock<Replica>,
+    /// The replica's position, readable without its lock.
+    pub(super) position: AtomicU64,
+    /// Held by whoever applies slots; guards against applying one twice.
+    pub(super) applying: Mutex<()>,
+    pub(super) committer: Committer,
+    pub(super) part_blocks: Arc<PartBlocks>,
+    /// Held while a checkpoint is written.
+    pub(super) checkpointing: Mutex<()>,
+    /// The position at which the next one is due.
+    pub(super) checkpoint_due: AtomicU64,
+    /// Whether a background thread is asked to write one.
+    checkpoint_asked: AtomicBool,
+    runtime: Handle,
+    /// This link in the process-wide block cache.
+    instance: u64,
+    options: LinkOptions,
+    /// Why nothing works any more, once that is so.
+    broken: RwLock<Option<Broken>>,
+    closed: AtomicBool,
+}
+
+/// What a link is asked to be.
+#[derive(Debug, Clone)]
+pub struct LinkOptions {
+    /// Refuse everything that writes.
+    pub read_only: bool,
+    /// How long a call may wait for the log or the store.
+    pub timeout: Duration,
+}
+
+/// What a link is made of.
+pub struct LinkParts {
+    /// The filespace.
+    pub id: LogId,
+    /// Clock and randomness.
+    pub env: Env,
+    /// Its log.
+    pub log: Arc<dyn CommitLog>,
+    /// Its objects.
+    pub store: Arc<dyn Store>,
+    /// Who links it.
+    pub account: Arc<AccountKeys>,
+    /// Its keys.
+    pub keyring: Keyring,
+    /// Where work in the background runs.
+    pub runtime: Handle,
+}
+
+#[derive(Clone)]
+struct Broken {
+    status: Status,
+    message: String,
+}
+
+/// A read that could not be finished.
+#[derive(Debug)]
+pub enum ReadError {
+    /// A part of the state must be loaded first.
+    Stop(Stop),
+    /// It is an error.
+    Error(Error),
+}
+
+impl From<Stop> for ReadError {
+    fn from(stop: Stop) -> ReadError {
+        ReadError::Stop(stop)
+    }
+}
+
+impl From<Error> for ReadError {
+    fn from(error: Error) -> ReadError {
+        ReadError::Error(error)
+    }
+}
+
+static INSTANCES: AtomicU64 = AtomicU64::new(1);
+
+impl Link {
+    /// Opens a filespace: checks its genesis, takes the newest checkpoint and follows the log to its end.
+    pub fn open(parts: LinkParts, options: LinkOptions) -> Result<Arc<Link>> {
+        let LinkParts { id, env, log, store, account, keyring, runtime } = parts;
+        let slots = log.read(Seq(0), 1, usize::MAX)?;
+        let (_, genesis) = slots.first().filter(|(n, _)| *n == Seq(0)).ok_or_else(|| {
+            Error::new(Status::Integrity, format!("the log of filespace {id} has no genesis"))
+        })?;
+        let genesis = Genesis::open(genesis, id)?;
+        if keyring.get(0).is_some_and(|key| !genesis.has_key(key)) {
+            return Err(Error::new(
+                Status::Integrity,
+                format!("the key granted for filespace {id} is not the one of its genesis"),
+            ));
+        }
+        let instance = INSTANCES.fetch_add(1, Ordering::Relaxed);
+        let link = Link {
+            id,
+            part_blocks: Arc::new(PartBlocks::new(instance)),
+            checkpointing: Mutex::new(()),
+            checkpoint_due: AtomicU64::new(super::checkpoint::TAIL),
+            checkpoint_asked: AtomicBool::new(false),
+            runtime,
+            replica: RwLock::new(Replica::new(&genesis.birth()?)),
+            position: AtomicU64::new(0),
+            applying: Mutex::new(()),
+            committer: Committer::new(),
+            keyring: Arc::new(keyring),
+            genesis,
+            env,
+            log,
+            store,
+            account,
+            instance,
+            options,
+            broken: RwLock::new(None),
+            closed: AtomicBool::new(false),
+        };
+        link.rebuild()?;
+        let key_id = link.account.key_id();
+        if link.read(|state| Ok(state.header()?.ended))? {
+            return Err(Error::new(Status::FilespaceDeleted, format!("filespace {id} was deleted")));
+        }
+        let role = link.read(|state| Ok(state.member(key_id)?.map(|m| m.role())))?;
+        if role.is_none_or(|r| r == crate::state::value::Role::None) {
+            return Err(Error::new(
+                Status::AccessDenied,
+                format!("account {key_id} is not a member of filespace {id}; ask an admin for a grant"),
+            ));
+        }
+        Ok(Arc::new(link))
+    }
+
+    /// Reads the state as it is, without asking the log. What is not local is loaded and the read repeated, so
+    /// the closure must not have effects.
+    pub fn read<T>(&self, mut f: impl FnMut(&Replica) -> Result<T, ReadError>) -> Result<T> {
+        loop {
+            let attempt = f(&self.replica.read());
+            match attempt {
+                Ok(value) => return Ok(value),
+                Err(ReadError::Error(error)) => return Err(error),
+                Err(ReadError::Stop(stop)) => self.resolve_stop(stop)?,
+            }
+        }
+    }
+
+    /// Reads the state as of now: never staler than the moment of the call.
+    pub fn read_fresh<T>(&self, f: impl FnMut(&Replica) -> Result<T, ReadError>) -> Result<T> {
+        self.check_usable()?;
+        self.refresh()?;
+        self.read(f)
+    }
+
+    /// The position up to which this link has applied the log.
+    pub fn position(&self) -> Seq {
+        Seq(self.position.load(Ordering::Acquire))
+    }
+
+    /// Makes everything that was committed so far survive power loss: packs, folders, log, in that order.
+    pub fn sync(&self) -> Result<Seq> {
+        self.check_usable()?;
+        self.store.sync()?;
+        Ok(self.log.sync()?)
+    }
+
+    /// Ends the link's session, if it has one, and refuses everything afterwards. Calling it again does
+    /// nothing.
+    pub fn close(&self) -> Result<()> {
+        if self.closed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let result = if self.check_usable().is_ok() { self.close_session() } else { Ok(()) };
+        self.closed.store(true, Ordering::Release);
+        crate::content::cache::BlockCache::process().remove_instance(self.instance);
+        result
+    }
+
+    /// Whether it can still be used.
+    pub fn check_usable(&self) -> Result<()> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::new(Status::NotLinked, "the filespace is not linked any more; link it again"));
+        }
+        match &*self.broken.read() {
+            Some(broken) => Err(Error::new(broken.status, broken.message.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses all further work: memory may not be what it should be.
+    pub fn poison(&self) {
+        self.break_with(
+            Status::Poisoned,
+            "an internal failure was caught; unlink the filespace and link it again".to_owned(),
+        );
+    }
+
+    /// Puts another replica in the place of the one that is there.
+    pub(super) fn set_replica(&self, replica: Replica) {
+        let mut current = self.replica.write();
+        self.position.store(replica.position().0, Ordering::Release);
+        *current = replica;
+    }
+
+    /// Takes back that the link is broken: its state is built anew.
+    pub(super) fn mend(&self) {
+        *self.broken.write() = None;
+    }
+
+    /// Starts a checkpoint in the background if one is due.
+    pub(super) fn maybe_checkpoint(self: &Arc<Link>) {
+        if !self.checkpoint_is_due() || self.checkpoint_asked.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let link = self.clone();
+        self.runtime.spawn_blocking(move || {
+            if let Err(error) = link.write_checkpoint() {
+                crate::report::warn(|| format!("a checkpoint of filespace {} was not written: {error}", link.id));
+            }
+            link.checkpoint_asked.store(false, Ordering::Release);
+        });
+    }
+
+    pub(super) fn break_with(&self, status: Status, message: String) {
+        self.broken.write().get_or_insert(Broken { status, message });
+    }
+
+    /// The filespace's id.
+    pub fn id(&self) -> LogId {
+        self.id
+    }
+
+    /// Clock and randomness.
+    pub fn env(&self) -> &Env {
+        &self.env
+    }
+
+    /// The store of its packs.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// A writer of blocks into new packs of this link's session.
+    pub fn block_writer(self: &Arc<Link>) -> Result<BlockWriter> {
+        let link = self.clone();
+        let new_pack = move || link.new_pack(link.new_pack_id()?);
+        Ok(BlockWriter::new(Box::new(new_pack), self.store.clone(), self.runtime.clone()))
+    }
+
+    /// A range of a slot's bytes.
+    pub(crate) fn read_slot(&self, slot: Seq, offset: u64, len: u32) -> Result<Bytes> {
+        Ok(self.log.read_range(slot, offset, len)?)
+    }
+
+    /// The number of this link in the process-wide block cache.
+    pub fn instance(&self) -> u64 {
+        self.instance
+    }
+
+    /// Plain bytes of a full block of file content.
+    pub fn block_size(&self) -> u32 {
+        self.genesis.block_size
+    }
+
+    /// Where work in the background runs.
+    pub fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// When a call that starts now must end.
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.options.timeout
+    }
+
+    /// Whether writing is refused.
+    pub fn is_read_only(&self) -> bool {
+        self.options.read_only
+    }
+
+    /// The key of an object of this filespace, for reading it.
+    pub(crate) fn object_key(
+        &self,
+        generation: u32,
+        salt: &[u8; 32],
+        kind: Kind,
+        object: &[u8],
+    ) -> Result<ObjectKey> {
+        let key = self.keyring.get(generation).ok_or_else(|| {
+            let what = format!("no key of generation {generation} of filespace {} is granted", self.id);
+            Error::new(Status::AccessDenied, what)
+        })?;
+        Ok(ObjectKey::derive(key, salt, kind, &self.id, object))
+    }
+
+    /// A new object key: the current generation and a fresh salt.
+    pub(crate) fn new_object_key(&self, kind: Kind, object: &[u8]) -> Result<NewObjectKey> {
+        let generation = self.keyring.newest();
+        let salt = self.env.random_bytes()?;
+        Ok(NewObjectKey { generation, salt, key: self.object_key(generation, &salt, kind, object)? })
+    }
+}
+
+/// The key of an object that is about to be sealed, and what its header says.
+pub(crate) struct NewObjectKey {
+    pub(crate) generation: u32,
+    pub(crate) salt: [u8; 32],
+    pub(crate) key: ObjectKey,
+}

@@ -1,0 +1,22 @@
+//! A linked filespace: its log followed, its state kept, its commits written.
+//!
+//! - [`genesis`]: the first slot of the log.
+//! - [`core`](self::link): the parts of a link and how reads see them.
+//! - `follow`: reading the log, judging each slot, loading what a judgement misses.
+//! - `commit`: the session and its commits; calls that wait at the same time share one (group commit).
+//! - `draft`: what a call wants committed, before it has a place in a commit.
+//! - [`checkpoint`]: the state written as sorted parts, and read back.
+
+pub mod checkpoint;
+mod commit;
+mod draft;
+mod follow;
+pub mod genesis;
+pub mod link;
+
+pub(crate) use checkpoint::pack_object_key;
+pub use commit::{CommitError, Committed};
+pub(crate) use commit::registration;
+pub use draft::{Draft, InlineBlock, block_extent, inline_extent};
+pub(crate) use follow::payload_key;
+pub use link::{Link, LinkOptions, LinkParts, ReadError};

@@ -1,0 +1,109 @@
+//! Paths and operations on a linked filespace, with the semantics of `docs/semantics.md`.
+//!
+//! - [`path`]: what a path is.
+//! - `resolve`: from a path to an inode, noting each step.
+//! - [`entry`]: what there is to know about a name; listing and looking.
+//! - `namespace`: making, moving and removing names; attributes.
+//! - [`file`]: open files; `segments` holds what a handle wrote, `publish` brings it to the log.
+
+pub mod entry;
+pub mod file;
+mod namespace;
+pub mod path;
+mod publish;
+mod read;
+mod resolve;
+mod segments;
+
+pub use entry::Entry;
+pub use file::{File, Mode, Whence};
+pub use path::Path;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::error::{Error, Result, Status};
+use crate::filespace::{CommitError, Committed, Draft, Link, ReadError};
+use crate::state::{Refusal, Replica};
+
+/// A filespace as its user sees it: the tree below the link's root.
+pub struct FileSystem {
+    link: Arc<Link>,
+    root: Path,
+    open: file::OpenFiles,
+}
+
+impl FileSystem {
+    /// The tree of a linked filespace below `root`, which must be a directory.
+    pub fn new(link: Arc<Link>, root: Path) -> Result<Arc<FileSystem>> {
+        let fs = Arc::new(FileSystem { link, root, open: file::OpenFiles::default() });
+        let top = fs.entry(&Path::parse("/")?, true)?;
+        if top.kind != crate::state::value::Kind::Directory {
+            return Err(Error::new(Status::NotADirectory, "root_path is not a directory").on_path(fs.root.text()));
+        }
+        Ok(fs)
+    }
+
+    /// The link below.
+    pub fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
+    /// Plans a transaction on the state at hand, commits it, and plans again when a path turns out to lead
+    /// elsewhere by now. No request is made before the commit: its hops are the check. Only an error is
+    /// checked against the newest state before it is believed.
+    fn mutate(
+        &self,
+        path: &Path,
+        mut plan: impl FnMut(&Replica) -> Result<Draft, ReadError>,
+    ) -> Result<Committed> {
+        let deadline = self.link.deadline();
+        self.link.check_usable()?;
+        let mut planned_at = None;
+        loop {
+            let position = self.link.position();
+            let draft = match self.link.read(&mut plan) {
+                Ok(draft) => draft,
+                Err(error) => {
+                    self.link.refresh()?;
+                    if self.link.position() == position || planned_at == Some(self.link.position()) {
+                        return Err(error);
+                    }
+                    planned_at = Some(self.link.position());
+                    continue;
+                }
+            };
+            match self.link.commit(draft, deadline) {
+                Ok(committed) => return Ok(committed),
+                Err(CommitError::Failed(error)) => return Err(error),
+                Err(CommitError::Refused(Refusal::StalePath)) => check_deadline(deadline, path)?,
+                Err(CommitError::Refused(refusal)) => return Err(refused(refusal, path)),
+            }
+        }
+    }
+}
+
+fn check_deadline(deadline: Instant, path: &Path) -> Result<()> {
+    if Instant::now() < deadline {
+        return Ok(());
+    }
+    let what = "the path was changed by others again and again until the deadline";
+    Err(Error::new(Status::Timeout, what).on_path(path.text()))
+}
+
+/// What a refusal is to the caller of an operation on a path.
+fn refused(refusal: Refusal, path: &Path) -> Error {
+    let status = refusal.status();
+    let text = match refusal {
+        Refusal::Exists => "the name exists already",
+        Refusal::NotEmpty => "the directory is not empty",
+        Refusal::MoveIntoItself => "a directory cannot be moved below itself",
+        Refusal::IsADirectory => "it is a directory",
+        Refusal::NotADirectory => "it is not a directory",
+        Refusal::Deleted => "the file was deleted meanwhile",
+        Refusal::Denied => "the account's role does not allow it; ask an admin for a grant",
+        Refusal::TooLarge => "the file would be larger than 2^63-1 bytes",
+        _ => status.text(),
+    };
+    Error::new(status, text).on_path(path.text())
+}

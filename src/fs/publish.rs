@@ -1,0 +1,193 @@
+//! Publishing: what a handle wrote becomes one transaction.
+
+use std::sync::Arc;
+
+use super::file::{ModeKind, State};
+use super::read::Version;
+use super::resolve::{Last, resolve};
+use super::segments::Data;
+use super::{FileSystem, Path, refused};
+use crate::codec;
+use crate::error::{Error, Result, Status};
+use crate::filespace::{CommitError, Committed, Draft, InlineBlock, inline_extent, registration};
+use crate::ids::Ino;
+use crate::state::extents::coalesce;
+use crate::state::ops::{Content, Create, Extent, Op, Operation, Transaction, Truncate};
+use crate::state::value::Kind;
+
+/// Up to this many bytes a handle leaves it to the commit where its blocks go, so that small files of one
+/// commit share a pack or need none.
+const SMALL: usize = 512 << 10;
+
+/// The content of a draft, ready to be sent as often as it takes.
+struct Written {
+    extents: Vec<Extent>,
+    inline: Vec<InlineBlock>,
+    /// Ranges of the file that it covers.
+    ranges: Vec<(u64, u64)>,
+}
+
+impl FileSystem {
+    /// Publishes what a handle wrote; with `truncate`, sets the size in the same transaction.
+    pub(super) fn publish(&self, state: &mut State, id: u64, truncate: Option<u64>) -> Result<()> {
+        let handle = state.handle(id)?;
+        if !handle.dirty && truncate.is_none() {
+            return Ok(());
+        }
+        let written = self.gather(state, id)?;
+        let time = self.link.env().clock.now();
+        let handle = state.handle(id)?;
+        let (kind, unnamed, replaces) = (handle.mode.kind, handle.unnamed, handle.replaces.is_some());
+        let (path, permissions, size) = (handle.path.clone(), handle.permissions, handle.end());
+        let append_base = handle.append_base.unwrap_or(0);
+        let packs: Vec<_> = handle.packs.iter().map(registration).collect();
+        let ino = match unnamed || !replaces {
+            true => state.ino,
+            false => self.link.new_ino()?,
+        };
+        let draft = |mut ops: Vec<Operation>, hops| {
+            let content = Content { ino: ino.0, extents: written.extents.clone(), size: 0, time };
+            match kind {
+                _ if replaces => ops.push(Op::Replace(Content { size, ..content }).wrap()),
+                _ if written.extents.is_empty() => {}
+                ModeKind::Append => ops.push(Op::Append(content).wrap()),
+                _ => ops.push(Op::Write(content).wrap()),
+            }
+            ops.extend(truncate.map(|size| Op::Truncate(Truncate { ino: ino.0, size, time }).wrap()));
+            Draft {
+                transaction: Transaction { hops, ops },
+                packs: packs.clone(),
+                inline: written.inline.clone(),
+            }
+        };
+        let committed = if unnamed || replaces {
+            self.mutate(&path, |state| {
+                let place = resolve(state, &self.root, &path, Last::Follow)?;
+                if place.found.as_ref().is_some_and(|(_, inode)| inode.kind() != Kind::File) {
+                    let what = "it is a directory by now";
+                    return Err(Error::new(Status::IsADirectory, what).on_path(path.text()).into());
+                }
+                let create = Create {
+                    parent: place.parent.0,
+                    name: place.name,
+                    ino: ino.0,
+                    mode: permissions,
+                    uid: 0,
+                    gid: 0,
+                    time,
+                    exclusive: false,
+                };
+                Ok(draft(vec![Op::Create(create).wrap()], place.hops))
+            })?
+        } else {
+            self.link.commit(draft(vec![], vec![]), self.link.deadline()).map_err(|e| match e {
+                CommitError::Refused(refusal) => refused(refusal, &path),
+                CommitError::Failed(error) => error,
+            })?
+        };
+        self.published(state, id, ino, &committed, &written, append_base, truncate)
+    }
+
+    /// Finishes the handle's last range and finds a place for all that is in memory.
+    fn gather(&self, state: &mut State, id: u64) -> Result<Written> {
+        let handle = state.handle(id)?;
+        handle.finish_tail();
+        if handle.writer.is_some() || !handle.packs.is_empty() || handle.segments.memory() > SMALL {
+            handle.seal_memory(&self.link)?;
+            handle.store_packs()?;
+        }
+        let base = handle.append_base.unwrap_or(0);
+        let mut written = Written { extents: Vec::new(), inline: Vec::new(), ranges: Vec::new() };
+        for (start, _, bytes) in handle.segments.memory_runs(self.link.block_size() as usize) {
+            let (codec, data) = codec::compress(&bytes);
+            let plain_len = bytes.len() as u32;
+            written.extents.push(inline_extent(start - base, plain_len, written.inline.len()));
+            let data = match data {
+                std::borrow::Cow::Borrowed(_) => bytes,
+                std::borrow::Cow::Owned(data) => data.into(),
+            };
+            written.inline.push(InlineBlock { codec, plain_len, data });
+        }
+        for (start, segment) in handle.segments.iter() {
+            written.ranges.push((start - base, start - base + segment.data.len()));
+            if let Data::Stored(extent) = &segment.data {
+                written.extents.push(Extent { offset: start - base, ..extent.clone() });
+            }
+        }
+        written.extents.sort_by_key(|e| e.offset);
+        written.extents = coalesce(written.extents);
+        Ok(written)
+    }
+
+    /// Moves every handle of the file to what was published.
+    #[allow(clippy::too_many_arguments)]
+    fn published(
+        &self,
+        state: &mut State,
+        id: u64,
+        number: Ino,
+        committed: &Committed,
+        written: &Written,
+        append_base: u64,
+        truncate: Option<u64>,
+    ) -> Result<()> {
+        let ino = committed.ino(number);
+        if ino != state.ino {
+            self.open.renumber(state.ino, ino);
+            state.ino = ino;
+        }
+        let version = self.link.read(|s| Version::load(s, ino))?.unwrap_or_default();
+        let version = Arc::new(version);
+        let start = committed.appended_at(0).unwrap_or(0);
+        let replaced = state.handle(id)?.replaces.is_some() || truncate.is_some();
+        for handle in &mut state.handles {
+            if handle.is(id) {
+                handle.moved_by(append_base, start);
+                handle.clear();
+                handle.base = version.clone();
+            } else if replaced {
+                handle.base = version.clone();
+            } else {
+                let mut base = (*handle.base).clone();
+                for (from, to) in &written.ranges {
+                    base.take_range(&version, start + from, start + to);
+                }
+                handle.base = Arc::new(base);
+            }
+            // The name is there now, whoever was to make it.
+            handle.unnamed = false;
+        }
+        Ok(())
+    }
+
+    /// Publishes files that this link has open and not published, whose names do not exist before: a call
+    /// that names one of them is to find it. With `below`, also those in the tree under the path.
+    pub(super) fn publish_below(&self, path: &Path, below: bool) -> Result<()> {
+        for shared in self.open.all() {
+            let mut state = shared.0.lock();
+            let concerned = |open: &Path| match below {
+                true => open.components().starts_with(path.components()),
+                false => open.components() == path.components(),
+            };
+            let ids: Vec<u64> =
+                state.handles.iter().filter(|h| h.unnamed && concerned(&h.path)).map(|h| h.id()).collect();
+            for id in ids {
+                self.publish(&mut state, id, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes what every open handle wrote; tries all and returns the first error.
+    pub fn publish_all(&self) -> Result<()> {
+        let mut first = Ok(());
+        for shared in self.open.all() {
+            let mut state = shared.0.lock();
+            let ids: Vec<u64> = state.handles.iter().filter(|h| h.dirty).map(|h| h.id()).collect();
+            for id in ids {
+                first = first.and(self.publish(&mut state, id, None));
+            }
+        }
+        first
+    }
+}

@@ -1,0 +1,188 @@
+//! Content on its way to the caller: from extents to bytes, through the block cache.
+
+use bytes::Bytes;
+
+use crate::content::cache::{Block, BlockCache, BlockKey};
+use crate::content::pack::{open_block, pack_key};
+use crate::content::store::StoreError;
+use crate::error::{Error, Result, Status};
+use crate::filespace::{Link, ReadError, pack_object_key};
+use crate::ids::{Hash, Ino, PackId};
+use crate::state::extents::coalesce;
+use crate::state::ops::Extent;
+use crate::state::value::Pack;
+use crate::state::{Replica, Tables};
+
+/// Bytes of a pack fetched by one request at most.
+const MAX_FETCH: u64 = 4 << 20;
+
+/// One version of a file's content.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Version {
+    pub(super) size: u64,
+    /// Sorted, disjoint.
+    pub(super) extents: Vec<Extent>,
+}
+
+impl Version {
+    /// The content of a file as the state has it; none if there is no such file.
+    pub(super) fn load(state: &Replica, ino: Ino) -> Result<Option<Version>, ReadError> {
+        let Some(inode) = state.inode(ino)? else { return Ok(None) };
+        let extents = coalesce(state.extents(ino, 0, u64::MAX)?);
+        Ok(Some(Version { size: inode.size, extents }))
+    }
+
+    /// Puts what another version has in `[from, to)` in the place of what this one has there.
+    pub(super) fn take_range(&mut self, newer: &Version, from: u64, to: u64) {
+        let own = self.extents.iter();
+        let kept = own.flat_map(|e| [e.slice(0, from), e.slice(to, u64::MAX)]).flatten();
+        let taken = newer.extents.iter().filter_map(|e| e.slice(from, to));
+        let mut extents: Vec<Extent> = kept.chain(taken).collect();
+        extents.sort_by_key(|e| e.offset);
+        self.extents = coalesce(extents);
+        self.size = self.size.max(to.min(newer.size));
+    }
+
+    /// Fills `out` with the bytes from `offset` on, which are all inside the file.
+    pub(super) fn read(&self, link: &Link, offset: u64, out: &mut [u8]) -> Result<()> {
+        let end = offset + out.len() as u64;
+        let mut at = offset;
+        let first = self.extents.partition_point(|e| e.end() <= offset);
+        for extent in &self.extents[first..] {
+            if extent.offset >= end {
+                break;
+            }
+            let (from, to) = (extent.offset.max(at), extent.end().min(end));
+            out[(at - offset) as usize..(from - offset) as usize].fill(0);
+            read_extent(link, extent, from, &mut out[(from - offset) as usize..(to - offset) as usize])?;
+            at = to;
+        }
+        out[(at - offset) as usize..].fill(0);
+        Ok(())
+    }
+}
+
+/// Fills `out` with the bytes of an extent from the file offset `from` on.
+pub(super) fn read_extent(link: &Link, extent: &Extent, from: u64, out: &mut [u8]) -> Result<()> {
+    let pack = PackId::from_slice(&extent.pack).ok_or_else(|| damaged("an extent without a pack"))?;
+    let unit = u64::from(extent.block_length.max(1));
+    let start = u64::from(extent.skip) + (from - extent.offset);
+    let last = (start + out.len() as u64 - 1) / unit;
+    let mut run = Run { link, extent, pack, last, fetched: None };
+    let mut done = 0;
+    while done < out.len() {
+        let at = start + done as u64;
+        let (index, skip) = (at / unit, (at % unit) as usize);
+        let key = BlockKey { instance: link.instance(), pack, number: extent.block + index as u32 };
+        let block = match BlockCache::process().get(&key) {
+            Some(block) => block,
+            None => BlockCache::process().get_or_load(&key, || run.load(index))?,
+        };
+        let bytes: &[u8] = (*block).as_ref();
+        let wanted = (unit as usize - skip).min(out.len() - done);
+        let piece = bytes.get(skip..skip + wanted).ok_or_else(|| damaged("a block is shorter than its extent"))?;
+        out[done..done + wanted].copy_from_slice(piece);
+        done += wanted;
+    }
+    Ok(())
+}
+
+/// Consecutive blocks, fetched by as few requests as possible.
+struct Run<'a> {
+    link: &'a Link,
+    extent: &'a Extent,
+    pack: PackId,
+    /// The last block that the caller wants.
+    last: u64,
+    fetched: Option<Fetched>,
+}
+
+struct Fetched {
+    record: Pack,
+    /// Where `bytes` starts in the object.
+    offset: u64,
+    bytes: Bytes,
+}
+
+impl Run<'_> {
+    fn load(&mut self, index: u64) -> Result<std::sync::Arc<Block>> {
+        let (offset, length) = self.place(index)?;
+        let held = |f: &Fetched| {
+            let start = offset.checked_sub(f.offset)? as usize;
+            f.bytes.get(start..start.checked_add(length as usize)?).map(|_| start)
+        };
+        let start = match self.fetched.as_ref().and_then(held) {
+            Some(start) => start,
+            None => {
+                self.fetch(index)?;
+                0
+            }
+        };
+        let Some(Fetched { record, bytes, .. }) = &self.fetched else {
+            return Err(damaged("a block could not be fetched"));
+        };
+        let key = pack_object_key(self.link, record, self.pack)?;
+        let number = u64::from(self.extent.block) + index;
+        let stored = bytes.get(start..start + length as usize).ok_or_else(|| damaged("a block is cut"))?;
+        let plain = open_block(&key, number, stored).map_err(|e| {
+            let what = format!("block {number} of {} cannot be trusted", describe(self.pack));
+            Error::new(Status::Integrity, what).caused_by(e)
+        })?;
+        Ok(Block::new(plain.into()))
+    }
+
+    /// Fetches a block and those behind it that are wanted too.
+    fn fetch(&mut self, index: u64) -> Result<()> {
+        let pack = self.pack;
+        let record = self.link.read(|state| Ok(state.pack(pack)?))?;
+        let record = record.ok_or_else(|| stale(pack))?;
+        let (offset, length) = self.place(index)?;
+        let mut end = offset + u64::from(length);
+        for next in index + 1..=self.last {
+            let (_, length) = self.place(next)?;
+            if end + u64::from(length) - offset > MAX_FETCH {
+                break;
+            }
+            end += u64::from(length);
+        }
+        let bytes = self.fetch_range(&record, offset, end - offset)?;
+        self.fetched = Some(Fetched { record, offset, bytes });
+        Ok(())
+    }
+
+    fn fetch_range(&self, record: &Pack, offset: u64, length: u64) -> Result<Bytes> {
+        let key = match (self.pack.slot(), Hash::from_slice(&record.out_of_line)) {
+            (Some(slot), None) => return self.link.read_slot(slot, offset, length as u32),
+            (Some(_), Some(hash)) => crate::filespace::payload_key(&hash),
+            (None, _) => pack_key(&self.pack.0),
+        };
+        match self.link.store().get_range(&key, offset, length as usize) {
+            Err(error @ StoreError::NotFound { .. }) => {
+                self.link.refresh()?;
+                let live = self.link.read(|state| Ok(state.pack(self.pack)?))?.is_some_and(|p| p.live > 0);
+                Err(if live { error.into() } else { stale(self.pack).caused_by(error) })
+            }
+            other => Ok(other?),
+        }
+    }
+
+    fn place(&self, index: u64) -> Result<(u64, u32)> {
+        self.extent.stored(index as usize).ok_or_else(|| damaged("an extent without a place"))
+    }
+}
+
+fn describe(pack: PackId) -> String {
+    match pack.slot() {
+        Some(slot) => format!("the commit at position {slot}"),
+        None => format!("pack {pack}"),
+    }
+}
+
+fn damaged(what: &str) -> Error {
+    Error::new(Status::Integrity, format!("the content of the file is damaged: {what}"))
+}
+
+fn stale(pack: PackId) -> Error {
+    let what = format!("{} is gone: the file was changed; refresh the handle", describe(pack));
+    Error::new(Status::Stale, what)
+}

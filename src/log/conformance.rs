@@ -1,0 +1,85 @@
+//! What every log must do, as one suite that each implementation runs.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::sync::Arc;
+
+use super::{Append, CommitLog};
+use crate::ids::Seq;
+
+type Reopen = Box<dyn Fn() -> Arc<dyn CommitLog>>;
+
+/// Runs the suite; `make` gives a new log with this genesis, and a way to open it again.
+pub fn check(make: impl Fn(&[u8]) -> (Arc<dyn CommitLog>, Reopen)) {
+    slots_are_put_once_and_in_order(&make);
+    reads_keep_their_limits(&make);
+    ranges_are_exact(&make);
+    one_of_many_writers_wins(&make);
+}
+
+fn landed(append: Append) -> Seq {
+    match append {
+        Append::Landed(seq) => seq,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn slots_are_put_once_and_in_order(make: &impl Fn(&[u8]) -> (Arc<dyn CommitLog>, Reopen)) {
+    let (log, reopen) = make(b"genesis");
+    assert_eq!(log.head().unwrap(), Seq(0));
+    assert_eq!(landed(log.append(b"one", Seq(0)).unwrap()), Seq(1));
+    assert!(matches!(log.append(b"other", Seq(0)).unwrap(), Append::Occupied));
+    assert!(matches!(log.append(b"far", Seq(7)).unwrap(), Append::Occupied));
+    assert_eq!(landed(log.append(b"", Seq(1)).unwrap()), Seq(2));
+    assert_eq!(log.head().unwrap(), Seq(2));
+    assert_eq!(log.sync().unwrap(), Seq(2));
+    let again = reopen();
+    assert_eq!(again.head().unwrap(), Seq(2));
+    let slots: Vec<_> = again.read(Seq(0), 10, 1000).unwrap();
+    let bytes: Vec<&[u8]> = slots.iter().map(|(_, b)| &b[..]).collect();
+    assert_eq!(bytes, [&b"genesis"[..], b"one", b""]);
+    assert_eq!(landed(again.append(b"three", Seq(2)).unwrap()), Seq(3));
+    assert_eq!(log.head().unwrap(), Seq(3), "another opener's append is seen");
+    assert_eq!(log.read(Seq(3), 10, 1000).unwrap().len(), 1);
+}
+
+fn reads_keep_their_limits(make: &impl Fn(&[u8]) -> (Arc<dyn CommitLog>, Reopen)) {
+    let (log, _) = make(b"genesis");
+    for n in 0..20 {
+        landed(log.append(&[n as u8; 100], Seq(n)).unwrap());
+    }
+    assert_eq!(log.read(Seq(1), 5, usize::MAX).unwrap().len(), 5);
+    assert_eq!(log.read(Seq(1), 100, 250).unwrap().len(), 3, "up to the slot that fills it");
+    assert_eq!(log.read(Seq(1), 100, 1).unwrap().len(), 1, "at least one");
+    assert!(log.read(Seq(21), 100, 1000).unwrap().is_empty());
+}
+
+fn ranges_are_exact(make: &impl Fn(&[u8]) -> (Arc<dyn CommitLog>, Reopen)) {
+    let (log, _) = make(b"genesis");
+    landed(log.append(b"0123456789", Seq(0)).unwrap());
+    assert_eq!(&log.read_range(Seq(1), 3, 4).unwrap()[..], b"3456");
+    assert_eq!(&log.read_range(Seq(1), 0, 10).unwrap()[..], b"0123456789");
+    assert!(log.read_range(Seq(1), 7, 4).is_err());
+    assert!(log.read_range(Seq(2), 0, 1).is_err());
+}
+
+fn one_of_many_writers_wins(make: &impl Fn(&[u8]) -> (Arc<dyn CommitLog>, Reopen)) {
+    const THREADS: u8 = 4;
+    const EACH: usize = 50;
+    let (log, reopen) = make(b"genesis");
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let log = if thread % 2 == 0 { log.clone() } else { reopen() };
+            scope.spawn(move || {
+                for n in 0..EACH {
+                    while let Append::Occupied = log.append(&[thread, n as u8], log.head().unwrap()).unwrap() {}
+                }
+            });
+        }
+    });
+    let slots = log.read(Seq(1), usize::MAX, usize::MAX).unwrap();
+    assert_eq!(slots.len(), usize::from(THREADS) * EACH);
+    for thread in 0..THREADS {
+        let own: Vec<u8> = slots.iter().filter(|(_, b)| b[0] == thread).map(|(_, b)| b[1]).collect();
+        assert_eq!(own, (0..EACH as u8).collect::<Vec<_>>(), "each once, in its thread's order");
+    }
+}

@@ -1,0 +1,79 @@
+//! A log that fails as logs do: errors before anything was sent, answers that are lost after the bytes
+//! landed, and bytes that land late, when the author has given up on the slot.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::{Append, CommitLog, LogError};
+use crate::env::SeededRandom;
+use crate::ids::Seq;
+
+/// Wraps a log; each append fails with a chance of one in `odds`, in one of the ways.
+pub struct FaultyLog {
+    inner: Arc<dyn CommitLog>,
+    random: SeededRandom,
+    odds: u64,
+    late: Mutex<Option<Bytes>>,
+}
+
+impl FaultyLog {
+    /// A log that fails as the seed says.
+    pub fn new(inner: Arc<dyn CommitLog>, seed: u64, odds: u64) -> FaultyLog {
+        FaultyLog { inner, random: SeededRandom::new(seed), odds: odds.max(1), late: Mutex::new(None) }
+    }
+
+    fn lost() -> LogError {
+        LogError::Io("injected: no answer".into())
+    }
+
+    /// A delayed request arrives: it takes whatever slot is free, as a late PUT to a slot would.
+    fn deliver_late(&self) -> Result<(), LogError> {
+        if let Some(bytes) = self.late.lock().take() {
+            let mut head = self.inner.head()?;
+            while let Append::Occupied = self.inner.append(&bytes, head)? {
+                head = self.inner.head()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl CommitLog for FaultyLog {
+    fn append(&self, bytes: &[u8], after: Seq) -> Result<Append, LogError> {
+        if self.random.next_u64() % 4 == 0 {
+            self.deliver_late()?;
+        }
+        if self.random.next_u64() % self.odds != 0 {
+            return self.inner.append(bytes, after);
+        }
+        match self.random.next_u64() % 3 {
+            0 => Ok(Append::Unknown(FaultyLog::lost())), // it never arrived
+            1 => match self.inner.append(bytes, after)? {
+                Append::Landed(_) => Ok(Append::Unknown(FaultyLog::lost())),
+                other => Ok(other),
+            },
+            _ => {
+                *self.late.lock() = Some(Bytes::copy_from_slice(bytes));
+                Ok(Append::Unknown(FaultyLog::lost()))
+            }
+        }
+    }
+
+    fn read(&self, from: Seq, limit: usize, max_bytes: usize) -> Result<Vec<(Seq, Bytes)>, LogError> {
+        self.inner.read(from, limit, max_bytes)
+    }
+
+    fn read_range(&self, slot: Seq, offset: u64, len: u32) -> Result<Bytes, LogError> {
+        self.inner.read_range(slot, offset, len)
+    }
+
+    fn head(&self) -> Result<Seq, LogError> {
+        self.inner.head()
+    }
+
+    fn sync(&self) -> Result<Seq, LogError> {
+        self.inner.sync()
+    }
+}

@@ -1,0 +1,122 @@
+//! The log: numbered slots, each put once. The only thing that clients coordinate through; it knows
+//! nothing of what a commit means.
+//!
+//! - [`CommitLog`]: what every log can do.
+//! - [`sqlite`]: a log in a folder, for the processes of one host.
+//! - [`memory`] and [`faulty`]: doubles for tests.
+//! - [`envelope`]: the form of a commit.
+//! - [`chain`]: the hash chain over the slots.
+//! - [`conformance`]: what every implementation is tested for.
+
+pub mod chain;
+#[doc(hidden)]
+pub mod conformance;
+pub mod envelope;
+#[doc(hidden)]
+pub mod faulty;
+#[doc(hidden)]
+pub mod memory;
+pub mod sqlite;
+
+use bytes::Bytes;
+
+use crate::error::{Error, Status};
+use crate::ids::Seq;
+
+/// What became of an append.
+#[derive(Debug)]
+pub enum Append {
+    /// The bytes are in this slot.
+    Landed(Seq),
+    /// The slot was taken.
+    Occupied,
+    /// No answer: the bytes may or may not be in the slot, now or soon.
+    Unknown(LogError),
+}
+
+/// A log of numbered slots. Slot 0 is there from the start. Calls block and may come from any thread.
+pub trait CommitLog: Send + Sync {
+    /// Puts `bytes` into the slot after `after` unless it is occupied. An error means that nothing was
+    /// sent.
+    fn append(&self, bytes: &[u8], after: Seq) -> Result<Append, LogError>;
+
+    /// The slots from `from` on, in order and without gap: at most `limit`, and no more than the first that
+    /// brings their sizes to `max_bytes`.
+    fn read(&self, from: Seq, limit: usize, max_bytes: usize) -> Result<Vec<(Seq, Bytes)>, LogError>;
+
+    /// A range of one slot's bytes, exactly.
+    fn read_range(&self, slot: Seq, offset: u64, len: u32) -> Result<Bytes, LogError>;
+
+    /// A cheap look at the last slot's number: never less than any append that was answered before; it may
+    /// run ahead of what `read` returns.
+    fn head(&self) -> Result<Seq, LogError>;
+
+    /// Makes everything that is in the log survive power loss, and returns the position up to which that
+    /// holds. What the slots refer to must have been made durable before.
+    fn sync(&self) -> Result<Seq, LogError>;
+}
+
+/// Why a log failed.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// There is no log here.
+    #[error("there is no log in {0}")]
+    NotFound(String),
+    /// There is one already.
+    #[error("there is a log in {0} already")]
+    Exists(String),
+    /// It cannot work here.
+    #[error("a log cannot be kept in {place}: {why}")]
+    Unsuitable {
+        /// Where.
+        place: String,
+        /// What is missing.
+        why: &'static str,
+    },
+    /// A slot is not there, or shorter than asked for.
+    #[error("slot {slot} of the log does not have bytes {offset}..+{len}")]
+    NoSuchRange {
+        /// The slot.
+        slot: Seq,
+        /// The first byte.
+        offset: u64,
+        /// How many.
+        len: u32,
+    },
+    /// Another process held the log for too long.
+    #[error("the log was busy until the deadline")]
+    Busy(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The disk is full.
+    #[error("there is no space left for the log")]
+    Full(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Its file is damaged.
+    #[error("the log's file is damaged")]
+    Damaged(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Anything else.
+    #[error("the log failed")]
+    Io(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<LogError> for Error {
+    fn from(error: LogError) -> Error {
+        let status = match &error {
+            LogError::NotFound(_) => Status::NotFound,
+            LogError::Exists(_) => Status::Exists,
+            LogError::Unsuitable { .. } => Status::StoreUnsuitable,
+            LogError::NoSuchRange { .. } | LogError::Damaged(_) => Status::Integrity,
+            LogError::Busy(_) => Status::Timeout,
+            LogError::Full(_) => Status::NoSpace,
+            LogError::Io(_) => Status::Io,
+        };
+        Error::new(status, "the log cannot be used").caused_by(error)
+    }
+}
+
+impl From<std::io::Error> for LogError {
+    fn from(error: std::io::Error) -> LogError {
+        match error.kind() {
+            std::io::ErrorKind::StorageFull => LogError::Full(error.into()),
+            _ => LogError::Io(error.into()),
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! A log in a folder, for all processes of one host: SQLite in WAL mode, one row a slot, and beside it a
+//! file of 8 bytes with the last slot's number, so that "is there anything new" is one `pread`.
+//!
+//! Rules (`docs/format.md`, "Log in a folder"): the head is the largest slot number, read inside
+//! `BEGIN IMMEDIATE`; the counter file is written while the write lock is held, before `COMMIT`: it may run ahead of
+//! the log, never behind. Each opener rewrites it from the log under the write lock. No memory map: an I/O error on one
+//! would kill the host process.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use nix::sys::statfs;
+use parking_lot::Mutex;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
+
+use super::{Append, CommitLog, LogError};
+use crate::ids::Seq;
+
+const DATABASE: &str = "log.sqlite";
+const COUNTER: &str = "head";
+const SCHEMA_VERSION: i64 = 1;
+
+/// A log in a folder.
+pub struct SqliteLog {
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
+    counter: File,
+    durable: Mutex<Seq>,
+}
+
+impl SqliteLog {
+    /// Makes a log whose slot 0 is `genesis`. The folder is made if it is missing.
+    pub fn create(folder: &Path, genesis: &[u8], busy_timeout: Duration) -> Result<SqliteLog, LogError> {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let path = folder.join(DATABASE);
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+                return Err(LogError::Exists(folder.display().to_string()));
+            }
+            created => created?,
+        };
+        let connection = connect(folder, busy_timeout)?;
+        connection.execute_batch(
+            "CREATE TABLE slot (n INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+             CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;",
+        )?;
+        connection.execute("INSERT INTO slot VALUES (0, ?1)", [genesis])?;
+        connection.execute("INSERT INTO meta VALUES ('durable', 0), ('boot', ?1)", [boot_id()])?;
+        connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        drop(connection);
+        SqliteLog::open(folder, busy_timeout)
+    }
+
+    /// Opens the log in a folder. `busy_timeout` bounds how long any call waits for other processes.
+    pub fn open(folder: &Path, busy_timeout: Duration) -> Result<SqliteLog, LogError> {
+        if !folder.join(DATABASE).is_file() {
+            return Err(LogError::NotFound(folder.display().to_string()));
+        }
+        let mut writer = connect(folder, busy_timeout)?;
+        let version: i64 = writer.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if version != SCHEMA_VERSION {
+            let why = "its schema is not version 1; it is damaged or was made by a newer library";
+            return Err(LogError::Unsuitable { place: folder.display().to_string(), why });
+        }
+        let counter = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(folder.join(COUNTER))?;
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        write_counter(&counter, last_slot(&transaction)?)?;
+        transaction.commit()?;
+        let reader = connect(folder, busy_timeout)?;
+        Ok(SqliteLog {
+            writer: Mutex::new(writer),
+            reader: Mutex::new(reader),
+            counter,
+            durable: Mutex::new(Seq(0)),
+        })
+    }
+}
+
+impl CommitLog for SqliteLog {
+    fn append(&self, bytes: &[u8], after: Seq) -> Result<Append, LogError> {
+        let slot = after.next();
+        let mut writer = self.writer.lock();
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if last_slot(&transaction)? != after {
+            return Ok(Append::Occupied);
+        }
+        transaction
+            .prepare_cached("INSERT INTO slot VALUES (?1, ?2)")?
+            .execute(params![slot.0 as i64, bytes])?;
+        write_counter(&self.counter, slot)?;
+        match transaction.commit() {
+            Ok(()) => Ok(Append::Landed(slot)),
+            Err(error) => Ok(Append::Unknown(error.into())),
+        }
+    }
+
+    fn read(&self, from: Seq, limit: usize, max_bytes: usize) -> Result<Vec<(Seq, Bytes)>, LogError> {
+        let reader = self.reader.lock();
+        let mut statement = reader.prepare_cached("SELECT n, bytes FROM slot WHERE n >= ?1 ORDER BY n LIMIT ?2")?;
+        let mut rows = statement.query(params![from.0 as i64, limit.min(i64::MAX as usize) as i64])?;
+        let (mut slots, mut total, mut expected) = (Vec::new(), 0, from);
+        while let Some(row) = rows.next()? {
+            let n: i64 = row.get(0)?;
+            let slot = Seq(n as u64);
+            let bytes = Bytes::copy_from_slice(blob(row.get_ref(1)?)?);
+            if slot != expected {
+                let gap = format!("slot {expected} is missing");
+                return Err(LogError::Damaged(gap.into()));
+            }
+            expected = slot.next();
+            total += bytes.len();
+            slots.push((slot, bytes));
+            if total >= max_bytes {
+                break;
+            }
+        }
+        Ok(slots)
+    }
+
+    fn read_range(&self, slot: Seq, offset: u64, len: u32) -> Result<Bytes, LogError> {
+        let missing = || LogError::NoSuchRange { slot, offset, len };
+        let reader = self.reader.lock();
+        // SQLite counts from 1.
+        let bytes = reader
+            .prepare_cached("SELECT substr(bytes, ?2, ?3) FROM slot WHERE n = ?1")?
+            .query_row(params![slot.0 as i64, offset as i64 + 1, len], |row| {
+                Ok(row.get_ref(0)?.as_blob().map(Bytes::copy_from_slice))
+            })
+            .optional()?
+            .ok_or_else(missing)?
+            .map_err(|e| LogError::Damaged(e.into()))?;
+        if bytes.len() != len as usize { Err(missing()) } else { Ok(bytes) }
+    }
+
+    fn head(&self) -> Result<Seq, LogError> {
+        let mut bytes = [0; 8];
+        self.counter.read_exact_at(&mut bytes, 0)?;
+        Ok(Seq(u64::from_le_bytes(bytes)))
+    }
+
+    fn sync(&self) -> Result<Seq, LogError> {
+        let mut durable = self.durable.lock();
+        let mut writer = self.writer.lock();
+        if last_slot(&writer)? == *durable {
+            return Ok(*durable);
+        }
+        // A FULL commit syncs the write-ahead log, and with it every commit before.
+        writer.pragma_update(None, "synchronous", "FULL")?;
+        let recorded = record_durable(&mut writer);
+        writer.pragma_update(None, "synchronous", "NORMAL")?;
+        *durable = recorded?;
+        Ok(*durable)
+    }
+}
+
+fn record_durable(writer: &mut Connection) -> Result<Seq, LogError> {
+    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let last = last_slot(&transaction)?;
+    transaction.execute("UPDATE meta SET value = ?1 WHERE key = 'durable'", [last.0 as i64])?;
+    transaction.execute("UPDATE meta SET value = ?1 WHERE key = 'boot'", [boot_id()])?;
+    transaction.commit()?;
+    Ok(last)
+}
+
+fn connect(folder: &Path, busy_timeout: Duration) -> Result<Connection, LogError> {
+    refuse_network(folder)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(folder.join(DATABASE), flags)?;
+    connection.busy_timeout(busy_timeout)?;
+    connection.pragma_update(None, "mmap_size", 0)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.set_prepared_statement_cache_capacity(16);
+    Ok(connection)
+}
+
+/// WAL mode needs memory that all processes share, and locks that work: not there on network file
+/// systems.
+fn refuse_network(folder: &Path) -> Result<(), LogError> {
+    const CIFS: i64 = 0xff53_4d42;
+    const SMB2: i64 = 0xfe53_4d42;
+    const CEPH: i64 = 0x00c3_6400;
+    const V9FS: i64 = 0x0102_1997;
+    let kind = statfs::statfs(folder).map_err(std::io::Error::from)?.filesystem_type();
+    let network = [statfs::NFS_SUPER_MAGIC, statfs::SMB_SUPER_MAGIC, statfs::AFS_SUPER_MAGIC];
+    if network.contains(&kind) || [CIFS, SMB2, CEPH, V9FS].contains(&(kind.0 as i64)) {
+        let why = "it is on a network file system; use a local folder, or a bucket for several machines";
+        return Err(LogError::Unsuitable { place: folder.display().to_string(), why });
+    }
+    Ok(())
+}
+
+fn last_slot(connection: &Connection) -> Result<Seq, LogError> {
+    let n: Option<i64> =
+        connection.prepare_cached("SELECT max(n) FROM slot")?.query_row([], |row| row.get(0))?;
+    n.map(|n| Seq(n as u64)).ok_or_else(|| LogError::Damaged("the log has no slot".into()))
+}
+
+fn write_counter(counter: &File, head: Seq) -> Result<(), LogError> {
+    Ok(counter.write_all_at(&head.0.to_le_bytes(), 0)?)
+}
+
+fn blob(value: ValueRef<'_>) -> Result<&[u8], LogError> {
+    value.as_blob().map_err(|e| LogError::Damaged(e.into()))
+}
+
+/// Which boot of the machine this is: after another one, what was not synced may be gone.
+fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+impl From<rusqlite::Error> for LogError {
+    fn from(error: rusqlite::Error) -> LogError {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => LogError::Busy(error.into()),
+            Some(ErrorCode::DiskFull) => LogError::Full(error.into()),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => LogError::Damaged(error.into()),
+            _ => LogError::Io(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::Arc;
+
+    const TIMEOUT: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn conforms() {
+        super::super::conformance::check(|genesis| {
+            let folder = tempfile::tempdir().unwrap();
+            let log = SqliteLog::create(folder.path(), genesis, TIMEOUT).unwrap();
+            let path = folder.path().to_owned();
+            let reopen = move || {
+                let _keep = &folder;
+                Arc::new(SqliteLog::open(&path, TIMEOUT).unwrap()) as Arc<dyn CommitLog>
+            };
+            (Arc::new(log) as Arc<dyn CommitLog>, Box::new(reopen))
+        });
+    }
+
+    #[test]
+    fn a_counter_that_ran_ahead_is_put_right_by_the_next_opener() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = SqliteLog::create(folder.path(), b"genesis", TIMEOUT).unwrap();
+        log.counter.write_all_at(&9u64.to_le_bytes(), 0).unwrap(); // a crash before COMMIT
+        assert_eq!(log.head().unwrap(), Seq(9));
+        assert!(log.read(Seq(1), 10, 1000).unwrap().is_empty());
+        assert_eq!(SqliteLog::open(folder.path(), TIMEOUT).unwrap().head().unwrap(), Seq(0));
+    }
+
+    #[test]
+    fn only_the_owner_can_read_its_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("log");
+        let log = SqliteLog::create(&inner, b"genesis", TIMEOUT).unwrap();
+        log.append(b"x", Seq(0)).unwrap();
+        assert_eq!(inner.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        for file in std::fs::read_dir(&inner).unwrap() {
+            let file = file.unwrap();
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_log_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(SqliteLog::open(folder.path(), TIMEOUT), Err(LogError::NotFound(_))));
+        std::fs::write(folder.path().join(DATABASE), [7; 4096]).unwrap();
+        assert!(matches!(SqliteLog::open(folder.path(), TIMEOUT), Err(LogError::Damaged(_))));
+        assert!(matches!(SqliteLog::create(folder.path(), b"g", TIMEOUT), Err(LogError::Exists(_))));
+    }
+}

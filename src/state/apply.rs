@@ -1,0 +1,459 @@
+//! Apply: what a commit does at its place in the log. Pure and deterministic: same log, same state, on
+//! every client; no clock, no I/O. The rules are those of `docs/format.md`, in their order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+
+use super::ops::{self, AsId, Body, Op, Transaction};
+use super::source::{Scratch, Source, Stop, Tables};
+use super::value::{CheckpointRecord, Counters, Member, Outcome, Pack, Role, Session};
+use super::{Failure, Refusal, key};
+use crate::crypto::account::PublicKeys;
+use crate::ids::{Ino, KeyId, PackId, Seq, SessionNo};
+use crate::log::envelope::Envelope;
+
+/// How far behind its slot a commit's view may be, in positions; and how long chains, state hashes and
+/// closed sessions are remembered.
+pub const WINDOW: u64 = 4096;
+
+/// The rules of apply that this version knows.
+pub const APPLY_VERSION: u32 = 1;
+
+/// The most blocks in a pack, and inline in a commit.
+const MAX_BLOCKS: u32 = 1 << 16;
+
+/// Why a slot has no effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Void {
+    /// It is no commit: malformed, unknown or revoked author, bad signature, closed session.
+    Unauthentic,
+    /// It was made for another life of the log, an old key, or too long ago.
+    Outdated,
+    /// Its author saw another log.
+    Fork,
+    /// It is not its session's next commit: most often the same commit, offered twice.
+    OutOfOrder,
+}
+
+/// What the rules before the body say of a slot.
+#[derive(Debug)]
+pub enum Judgement {
+    /// No effect.
+    Void(Void),
+    /// It is its session's next commit; its body decides the rest.
+    Consume(Author),
+}
+
+/// Who wrote a commit that is consumed.
+#[derive(Debug, Clone)]
+pub struct Author {
+    session: Session,
+    role: Role,
+}
+
+/// What a slot changes.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// New values; none: removed.
+    pub entries: BTreeMap<Bytes, Option<Bytes>>,
+    /// What became of the commit's transactions.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// Where the inline blocks of a commit are.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct InlineArea {
+    /// Where they start in the slot (in the payload object if that is out of line).
+    pub base: u64,
+}
+
+/// Rules (a) to (d): whether slot `at` is consumed at all. `chain_at` gives the chain at a position of the
+/// window; `verify` checks the signature under a public key.
+pub fn judge(
+    state: &dyn Source,
+    at: Seq,
+    envelope: Option<&Envelope>,
+    chain_at: impl Fn(Seq) -> Option<crate::ids::Hash>,
+    verify: impl FnOnce(&[u8; 32]) -> bool,
+) -> Result<Judgement, Stop> {
+    let unauthentic = Ok(Judgement::Void(Void::Unauthentic));
+    let header = state.header()?;
+    let Some(envelope) = envelope else { return unauthentic };
+    let Some(member) = state.member(envelope.key_id)? else { return unauthentic };
+    if header.ended || member.role() < Role::Writer {
+        return unauthentic;
+    }
+    let session = state.session(envelope.session)?;
+    let (session, expected_k) = match session {
+        Some(s) if s.closed || !s.belongs_to(envelope.key_id) => return unauthentic,
+        Some(s) => {
+            let next = s.last_k + 1;
+            (s, next)
+        }
+        None if envelope.k == 1 => {
+            let Ok(number) = u32::try_from(at.0) else { return unauthentic };
+            let key_id = Bytes::copy_from_slice(&envelope.key_id.0);
+            (Session { number, key_id, ..Session::default() }, 1)
+        }
+        None => return unauthentic,
+    };
+    let Ok(sign) = <&[u8; 32]>::try_from(&member.sign[..]) else { return unauthentic };
+    if !verify(sign) {
+        return unauthentic;
+    }
+    if envelope.incarnation.0[..] != header.incarnation[..]
+        || envelope.generation != header.generation
+        || envelope.seen >= at
+        || envelope.seen.0 + WINDOW < at.0
+    {
+        return Ok(Judgement::Void(Void::Outdated));
+    }
+    if chain_at(envelope.seen) != Some(envelope.chain_at_seen) {
+        return Ok(Judgement::Void(Void::Fork));
+    }
+    if envelope.k != expected_k {
+        return Ok(Judgement::Void(Void::OutOfOrder));
+    }
+    Ok(Judgement::Consume(Author { session, role: member.role() }))
+}
+
+/// The change that a void slot makes: none, except that a fork is recorded.
+pub fn void(state: &dyn Source, at: Seq, reason: Void) -> Result<Changes, Stop> {
+    let mut scratch = Scratch::new(state);
+    let mut header = state.header()?;
+    if reason == Void::Fork && header.fork == 0 {
+        header.fork = at.0;
+        scratch.put_message(key::header(), &header);
+    }
+    forget_sessions(&mut scratch, at)?;
+    Ok(Changes { entries: scratch.into_changes(), outcomes: Vec::new() })
+}
+
+/// Rule (e): the commit is consumed; each transaction of its body is judged alone. No body: it did not
+/// open or decode, and voids all that it may have held.
+pub fn consume(
+    state: &dyn Source,
+    at: Seq,
+    envelope: &Envelope,
+    author: &Author,
+    body: Option<&Body>,
+    inline: InlineArea,
+    state_hash_at: impl Fn(Seq) -> Option<crate::ids::Hash>,
+) -> Result<Changes, Stop> {
+    let mut judge = Judge {
+        scratch: Scratch::new(state),
+        at,
+        author: author.session.number(),
+        role: author.role,
+        envelope,
+        inline_base: inline.base,
+        counters: state.counters()?,
+        redirects: BTreeMap::new(),
+        touched_packs: BTreeSet::new(),
+        state_hash_at: &state_hash_at,
+    };
+    let before = judge.counters;
+    let mut outcomes = Vec::new();
+    if let Some(body) = body {
+        judge.register(&body.packs)?;
+        for transaction in &body.transactions {
+            outcomes.push(judge.transaction(transaction)?);
+        }
+    }
+    judge.bury_dead_packs()?;
+    if judge.counters != before {
+        judge.scratch.put_message(key::counters(), &judge.counters);
+    }
+    let mut session = judge.scratch.session(envelope.session)?.unwrap_or_else(|| author.session.clone());
+    session.last_k = envelope.k;
+    session.last_seq = at.0;
+    session.outcomes.clone_from(&outcomes);
+    judge.scratch.put_message(key::session(envelope.session), &session);
+    forget_sessions(&mut judge.scratch, at)?;
+    Ok(Changes { entries: judge.scratch.into_changes(), outcomes })
+}
+
+/// Drops the records of sessions that were closed a window ago: a replay of theirs is outdated anyway.
+fn forget_sessions(scratch: &mut Scratch<'_>, at: Seq) -> Result<(), Stop> {
+    let Some(until) = at.0.checked_sub(WINDOW) else { return Ok(()) };
+    let (from, to) = key::expiries(Seq(until));
+    let expired: Vec<Bytes> = scratch.range(&from, &to).map(|p| p.map(|(k, _)| k)).collect::<Result<_, _>>()?;
+    for key in expired {
+        if let Some(session) = key::expiry_session(&key) {
+            scratch.remove(key::session(session));
+        }
+        scratch.remove(key.to_vec());
+    }
+    Ok(())
+}
+
+/// One commit being judged.
+pub(super) struct Judge<'a> {
+    pub(super) scratch: Scratch<'a>,
+    pub(super) at: Seq,
+    pub(super) author: SessionNo,
+    role: Role,
+    envelope: &'a Envelope,
+    pub(super) inline_base: u64,
+    pub(super) counters: Counters,
+    /// New numbers that existing inodes stand for, while this commit is judged.
+    redirects: BTreeMap<Ino, Ino>,
+    pub(super) touched_packs: BTreeSet<PackId>,
+    state_hash_at: &'a dyn Fn(Seq) -> Option<crate::ids::Hash>,
+}
+
+impl Judge<'_> {
+    /// Registers the packs that the commit publishes. One that breaks a rule is left out, and what refers to
+    /// it is refused.
+    fn register(&mut self, packs: &[ops::NewPack]) -> Result<(), Stop> {
+        for new in packs {
+            let Some(id) = new.id.pack() else { continue };
+            let sound = id.slot().is_none()
+                && id.session() == self.author
+                && new.salt.len() == 32
+                && new.index_hash.hash().is_some()
+                && new.generation <= self.envelope.generation
+                && new.blocks <= MAX_BLOCKS;
+            if !sound || self.scratch.pack(id)?.is_some() {
+                continue;
+            }
+            let record = Pack {
+                generation: new.generation,
+                salt: new.salt.clone(),
+                size: new.size,
+                blocks: new.blocks,
+                index_hash: new.index_hash.clone(),
+                ..Pack::default()
+            };
+            self.scratch.put_message(key::pack(id), &record);
+            self.counters.stored = self.counters.stored.wrapping_add(new.size);
+            self.touched_packs.insert(id);
+        }
+        Ok(())
+    }
+
+    /// The pack that this commit is itself; registered when something refers to it.
+    pub(super) fn inline_pack(&mut self) -> Result<PackId, Stop> {
+        let id = PackId::of_slot(self.at);
+        if self.scratch.pack(id)?.is_none() {
+            let mut sealed_as = self.envelope.session.0.to_vec();
+            sealed_as.extend_from_slice(&self.envelope.k.to_le_bytes());
+            let record = Pack {
+                generation: self.envelope.generation,
+                salt: Bytes::copy_from_slice(&self.envelope.salt),
+                blocks: MAX_BLOCKS,
+                sealed_as: sealed_as.into(),
+                out_of_line: match self.envelope.out_of_line {
+                    true => Bytes::copy_from_slice(&self.envelope.payload_hash.0),
+                    false => Bytes::new(),
+                },
+                ..Pack::default()
+            };
+            self.scratch.put_message(key::pack(id), &record);
+        }
+        Ok(id)
+    }
+
+    /// The record of a pack that this commit publishes; no other may be referred to.
+    pub(super) fn published(&self, id: PackId) -> Result<Option<Pack>, Stop> {
+        match id.slot() {
+            Some(slot) if slot != self.at => Ok(None),
+            None if !self.touched_packs.contains(&id) => Ok(None),
+            _ if self.scratch.base().get(&key::pack(id))?.is_some() => Ok(None),
+            _ => self.scratch.pack(id),
+        }
+    }
+
+    fn transaction(&mut self, transaction: &Transaction) -> Result<Outcome, Stop> {
+        let mark = self.scratch.mark();
+        let counters = self.counters;
+        let redirects = self.redirects.clone();
+        let mut outcome = Outcome::default();
+        match self.steps(transaction, &mut outcome) {
+            Ok(()) => {
+                let new = self.redirects.iter().filter(|(number, _)| !redirects.contains_key(number));
+                outcome.redirects = new.flat_map(|(number, ino)| [number.0, ino.0]).collect();
+                Ok(outcome)
+            }
+            Err(Failure::Refused(refusal)) => {
+                self.scratch.rollback(mark);
+                self.counters = counters;
+                self.redirects = redirects;
+                Ok(Outcome { refusal: refusal as u32, op: outcome.op, ..Outcome::default() })
+            }
+            Err(Failure::Stopped(stop)) => Err(stop),
+        }
+    }
+
+    /// Judges hops and operations in order; `outcome.op` tells how far it came.
+    fn steps(&mut self, transaction: &Transaction, outcome: &mut Outcome) -> Result<(), Failure> {
+        outcome.op = transaction.ops.len() as u32;
+        for hop in &transaction.hops {
+            let directory = self.redirected(Ino(hop.directory));
+            let found = self.scratch.dentry(directory, &hop.name)?;
+            if found.map(|d| d.ino()) != Some(self.redirected(Ino(hop.found))) {
+                return Err(Refusal::StalePath.into());
+            }
+        }
+        for (index, operation) in transaction.ops.iter().enumerate() {
+            outcome.op = index as u32;
+            match operation.op.as_ref().ok_or(Refusal::Invalid)? {
+                Op::MakeDir(op) => self.make_dir(op)?,
+                Op::Create(op) => self.create(op)?,
+                Op::Symlink(op) => self.symlink(op)?,
+                Op::Link(op) => self.link(op)?,
+                Op::Unlink(op) => self.unlink(op)?,
+                Op::RemoveDir(op) => self.remove_dir(op)?,
+                Op::RemoveTree(op) => self.remove_tree(op)?,
+                Op::Reap(op) => self.reap(op)?,
+                Op::Rename(op) => self.rename(op)?,
+                Op::SetAttributes(op) => self.set_attributes(op)?,
+                Op::Replace(op) => self.replace(op)?,
+                Op::Write(op) => self.write(op)?,
+                Op::Append(op) => outcome.appended_at.push(self.append(op)?),
+                Op::Truncate(op) => self.truncate(op)?,
+                Op::SetMember(op) => self.set_member(op)?,
+                Op::RevokeMember(op) => self.revoke_member(op)?,
+                Op::CloseSession(op) => self.close_session(op)?,
+                Op::Checkpoint(op) => self.checkpoint(op)?,
+                Op::OpenSession(_) => match self.envelope.k {
+                    1 => {}
+                    _ => return Err(Refusal::Invalid.into()),
+                },
+                Op::End(_) => self.end()?,
+            }
+        }
+        outcome.op = 0;
+        Ok(())
+    }
+
+    fn set_member(&mut self, op: &ops::SetMember) -> Result<(), Failure> {
+        self.require_admin()?;
+        let (Ok(sign), Ok(kem)) = (op.sign[..].try_into(), op.kem[..].try_into()) else {
+            return Err(Refusal::Invalid.into());
+        };
+        let id = PublicKeys { sign, kem }.key_id();
+        let role = Role::try_from(op.role as i32).ok().filter(|r| *r != Role::None).ok_or(Refusal::Invalid)?;
+        if role != Role::Admin && self.is_last_admin(id)? {
+            return Err(Refusal::LastAdmin.into());
+        }
+        let member = Member { sign: op.sign.clone(), kem: op.kem.clone(), role: role.into() };
+        self.scratch.put_message(key::member(id), &member);
+        Ok(())
+    }
+
+    fn revoke_member(&mut self, op: &ops::RevokeMember) -> Result<(), Failure> {
+        self.require_admin()?;
+        let id = op.key_id.key_id().ok_or(Refusal::Invalid)?;
+        let mut member = self.scratch.member(id)?.ok_or(Refusal::NotFound)?;
+        if self.is_last_admin(id)? {
+            return Err(Refusal::LastAdmin.into());
+        }
+        member.role = Role::None.into();
+        self.scratch.put_message(key::member(id), &member);
+        Ok(())
+    }
+
+    fn require_admin(&self) -> Result<(), Failure> {
+        // The role as it is at this operation: an earlier one of the same commit may have changed it.
+        let member = self.scratch.member(self.envelope.key_id)?;
+        match member.map(|m| m.role()) {
+            Some(Role::Admin) if self.role == Role::Admin => Ok(()),
+            _ => Err(Refusal::Denied.into()),
+        }
+    }
+
+    fn is_last_admin(&self, id: KeyId) -> Result<bool, Failure> {
+        let (from, to) = key::members();
+        let mut others = 0;
+        let mut is_admin = false;
+        for pair in self.scratch.range(&from, &to) {
+            let (key, _) = pair?;
+            let key_id = KeyId::from_slice(&key[1..]).ok_or(Refusal::Invalid)?;
+            let member = self.scratch.member(key_id)?;
+            if member.is_some_and(|m| m.role() == Role::Admin) {
+                match key_id == id {
+                    true => is_admin = true,
+                    false => others += 1,
+                }
+            }
+        }
+        Ok(is_admin && others == 0)
+    }
+
+    fn close_session(&mut self, op: &ops::CloseSession) -> Result<(), Failure> {
+        let id = op.session.session().ok_or(Refusal::Invalid)?;
+        let own = id == self.envelope.session;
+        // A session that closes itself names the commit that does so, which is not recorded yet.
+        let expected = op.last_k.checked_sub(u64::from(own)).ok_or(Refusal::Invalid)?;
+        let mut session = self.scratch.session(id)?.ok_or(Refusal::NotFound)?;
+        if session.closed || session.last_k != expected {
+            return Err(Refusal::SessionMoved.into());
+        }
+        session.closed = true;
+        self.scratch.put_message(key::session(id), &session);
+        self.scratch.put(key::expiry(self.at, id), Vec::new());
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, op: &ops::Checkpoint) -> Result<(), Failure> {
+        let known = (self.state_hash_at)(Seq(op.position));
+        if known.is_none() || known != op.state_hash.hash() {
+            return Err(Refusal::WrongCheckpoint.into());
+        }
+        let latest: Option<CheckpointRecord> = self.scratch.message(&key::checkpoint(), "checkpoint")?;
+        if latest.is_some_and(|c| c.position >= op.position) {
+            return Err(Refusal::WrongCheckpoint.into());
+        }
+        if op.manifest.part().is_none() || op.manifest_hash.hash().is_none() {
+            return Err(Refusal::Invalid.into());
+        }
+        let record = CheckpointRecord {
+            position: op.position,
+            manifest: op.manifest.clone(),
+            manifest_hash: op.manifest_hash.clone(),
+        };
+        self.scratch.put_message(key::checkpoint(), &record);
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Failure> {
+        self.require_admin()?;
+        let mut header = self.scratch.header()?;
+        header.ended = true;
+        self.scratch.put_message(key::header(), &header);
+        Ok(())
+    }
+
+    /// The inode that a number stands for.
+    pub(super) fn redirected(&self, ino: Ino) -> Ino {
+        self.redirects.get(&ino).copied().unwrap_or(ino)
+    }
+
+    pub(super) fn redirect(&mut self, number: u64, existing: Ino) -> Result<(), Failure> {
+        if Ino(number).session() != self.author {
+            return Err(Refusal::BadInode.into());
+        }
+        self.redirects.insert(Ino(number), existing);
+        Ok(())
+    }
+
+    /// A pack that nothing refers to any more is dead for good: noted for collection, or, if it is a
+    /// commit, forgotten.
+    fn bury_dead_packs(&mut self) -> Result<(), Stop> {
+        for id in std::mem::take(&mut self.touched_packs) {
+            let Some(pack) = self.scratch.pack(id)? else { continue };
+            if pack.live > 0 {
+                continue;
+            }
+            if id.slot().is_some() {
+                self.scratch.remove(key::pack(id));
+            } else if self.scratch.get(&key::freed(self.at, id))?.is_none() {
+                self.counters.stored = self.counters.stored.wrapping_sub(pack.size);
+                self.scratch.put(key::freed(self.at, id), Vec::new());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,131 @@
+//! The state machine: what a filespace is after each commit. Names, never bytes: no I/O happens here.
+//!
+//! - [`ops`]: what a commit says.
+//! - [`key`], [`value`]: what the state consists of.
+//! - [`source`]: reading it, layer over layer.
+//! - [`apply`]: judging a commit; `tree` judges names, [`extents`] content.
+//! - [`replica`]: the state at a position, in memory, on top of the parts of a checkpoint.
+//! - [`part`]: sorted parts, the form in which a checkpoint stores the state.
+//! - [`hash`]: the hash that clients compare.
+
+pub mod apply;
+pub mod extents;
+pub mod hash;
+pub mod key;
+pub mod ops;
+pub mod part;
+pub mod replica;
+pub mod source;
+mod tree;
+pub mod value;
+
+pub use apply::{APPLY_VERSION, Changes, WINDOW};
+pub use replica::Replica;
+pub use source::{Source, Stop, Tables};
+pub use tree::{MAX_NAME, MAX_TARGET, MODE_MASK, is_valid_name};
+
+use crate::error::Status;
+
+/// Why apply refused a transaction. The numbers are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Refusal {
+    /// A path leads elsewhere by now; the author resolves it again.
+    StalePath = 1,
+    /// The name exists.
+    Exists = 2,
+    /// What the operation names does not exist.
+    NotFound = 3,
+    /// A directory was needed.
+    NotADirectory = 4,
+    /// A file was needed.
+    IsADirectory = 5,
+    /// The directory has entries.
+    NotEmpty = 6,
+    /// A directory cannot be moved below itself.
+    MoveIntoItself = 7,
+    /// The author's role does not allow it.
+    Denied = 8,
+    /// The file was deleted.
+    Deleted = 9,
+    /// The inode number is not the author's to give.
+    BadInode = 10,
+    /// The content is in a pack that the commit does not publish.
+    DeadPack = 11,
+    /// The operation breaks a rule that every author knows.
+    Invalid = 12,
+    /// The file, or the number of its names, would be too large.
+    TooLarge = 13,
+    /// The session went on, or ended, meanwhile.
+    SessionMoved = 14,
+    /// The checkpoint is not of this state, or not newer than the last.
+    WrongCheckpoint = 15,
+    /// The last admin cannot lose its role.
+    LastAdmin = 16,
+}
+
+impl Refusal {
+    const ALL: [Refusal; 16] = [
+        Refusal::StalePath,
+        Refusal::Exists,
+        Refusal::NotFound,
+        Refusal::NotADirectory,
+        Refusal::IsADirectory,
+        Refusal::NotEmpty,
+        Refusal::MoveIntoItself,
+        Refusal::Denied,
+        Refusal::Deleted,
+        Refusal::BadInode,
+        Refusal::DeadPack,
+        Refusal::Invalid,
+        Refusal::TooLarge,
+        Refusal::SessionMoved,
+        Refusal::WrongCheckpoint,
+        Refusal::LastAdmin,
+    ];
+
+    /// The refusal with this number.
+    pub fn from_code(code: u32) -> Option<Refusal> {
+        Refusal::ALL.into_iter().find(|r| *r as u32 == code)
+    }
+
+    /// What it is to a caller.
+    pub fn status(self) -> Status {
+        match self {
+            Refusal::Exists => Status::Exists,
+            Refusal::StalePath | Refusal::NotFound => Status::NotFound,
+            Refusal::NotADirectory => Status::NotADirectory,
+            Refusal::IsADirectory => Status::IsADirectory,
+            Refusal::NotEmpty => Status::NotEmpty,
+            Refusal::MoveIntoItself => Status::MoveIntoItself,
+            Refusal::Denied | Refusal::LastAdmin => Status::AccessDenied,
+            Refusal::Deleted => Status::Deleted,
+            Refusal::TooLarge => Status::FileTooLarge,
+            Refusal::BadInode
+            | Refusal::DeadPack
+            | Refusal::Invalid
+            | Refusal::SessionMoved
+            | Refusal::WrongCheckpoint => Status::Internal,
+        }
+    }
+}
+
+/// Why an operation could not be judged to its end.
+enum Failure {
+    /// It breaks a rule: the transaction is void.
+    Refused(Refusal),
+    /// A key is not local: judged again once it is.
+    Stopped(Stop),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Failure {
+        Failure::Refused(refusal)
+    }
+}
+
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Failure {
+        Failure::Stopped(stop)
+    }
+}

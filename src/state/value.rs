@@ -1,0 +1,256 @@
+//! The values of the state, encoded as Protocol Buffers.
+
+use bytes::Bytes;
+use prost::Message;
+
+use crate::ids::{Ino, KeyId, SessionNo};
+
+/// What an inode is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, prost::Enumeration)]
+#[repr(i32)]
+pub enum Kind {
+    /// Never stored.
+    None = 0,
+    /// A regular file.
+    File = 1,
+    /// A directory.
+    Directory = 2,
+    /// A symbolic link.
+    Symlink = 3,
+}
+
+/// A file, directory or symbolic link.
+#[derive(Clone, PartialEq, Message)]
+pub struct Inode {
+    /// What it is.
+    #[prost(enumeration = "Kind", tag = "1")]
+    pub kind: i32,
+    /// Permission bits.
+    #[prost(uint32, tag = "2")]
+    pub mode: u32,
+    /// Owner.
+    #[prost(uint32, tag = "3")]
+    pub uid: u32,
+    /// Group.
+    #[prost(uint32, tag = "4")]
+    pub gid: u32,
+    /// How many names it has; 1 for a directory.
+    #[prost(uint32, tag = "5")]
+    pub links: u32,
+    /// Bytes of content (of the target for a symbolic link).
+    #[prost(uint64, tag = "6")]
+    pub size: u64,
+    /// Last change of content, author's time.
+    #[prost(int64, tag = "7")]
+    pub mtime: i64,
+    /// Last change of anything, author's time.
+    #[prost(int64, tag = "8")]
+    pub ctime: i64,
+    /// Creation, author's time.
+    #[prost(int64, tag = "9")]
+    pub btime: i64,
+    /// Access time as last set; reading does not move it.
+    #[prost(int64, tag = "10")]
+    pub atime: i64,
+    /// The position of the last change of content.
+    #[prost(uint64, tag = "11")]
+    pub version: u64,
+    /// A directory's parent.
+    #[prost(uint64, tag = "12")]
+    pub parent: u64,
+    /// Where a symbolic link leads.
+    #[prost(string, tag = "13")]
+    pub target: String,
+    /// How many extended attributes it has (their own table, not used yet).
+    #[prost(uint32, tag = "14")]
+    pub xattrs: u32,
+}
+
+/// What a name leads to.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct Dentry {
+    /// The inode.
+    #[prost(uint64, tag = "1")]
+    pub ino: u64,
+    /// What it is.
+    #[prost(enumeration = "Kind", tag = "2")]
+    pub kind: i32,
+}
+
+impl Dentry {
+    /// A name for an inode.
+    pub fn new(ino: Ino, kind: Kind) -> Dentry {
+        Dentry { ino: ino.0, kind: kind.into() }
+    }
+
+    /// The inode.
+    pub fn ino(&self) -> Ino {
+        Ino(self.ino)
+    }
+}
+
+/// The filespace as a whole.
+#[derive(Clone, PartialEq, Message)]
+pub struct Header {
+    /// The rules of apply in force.
+    #[prost(uint32, tag = "1")]
+    pub apply_version: u32,
+    /// The log's current life; 16 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub incarnation: Bytes,
+    /// The current key generation.
+    #[prost(uint32, tag = "3")]
+    pub generation: u32,
+    /// Where a fork was met that no admin has accepted; 0 if none.
+    #[prost(uint64, tag = "4")]
+    pub fork: u64,
+    /// Whether the filespace was deleted.
+    #[prost(bool, tag = "5")]
+    pub ended: bool,
+}
+
+/// How much there is.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct Counters {
+    /// Regular files.
+    #[prost(uint64, tag = "1")]
+    pub files: u64,
+    /// Directories, the root included.
+    #[prost(uint64, tag = "2")]
+    pub directories: u64,
+    /// Symbolic links.
+    #[prost(uint64, tag = "3")]
+    pub symlinks: u64,
+    /// The sum of the sizes of all files.
+    #[prost(uint64, tag = "4")]
+    pub bytes: u64,
+    /// Bytes of files that packs and commits hold and the state refers to.
+    #[prost(uint64, tag = "5")]
+    pub live: u64,
+    /// Bytes of the packs that are not dead.
+    #[prost(uint64, tag = "6")]
+    pub stored: u64,
+}
+
+/// A pack, or a commit with inline blocks.
+#[derive(Clone, PartialEq, Message)]
+pub struct Pack {
+    /// The key generation under which it is sealed.
+    #[prost(uint32, tag = "1")]
+    pub generation: u32,
+    /// The 32 random bytes of its header.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub salt: Bytes,
+    /// Its size in the store, in bytes.
+    #[prost(uint64, tag = "3")]
+    pub size: u64,
+    /// How many blocks it holds.
+    #[prost(uint32, tag = "4")]
+    pub blocks: u32,
+    /// SHA-256 of its index chunk; empty for a commit.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub index_hash: Bytes,
+    /// Bytes of files that refer to it. None left: it is dead, and that is final.
+    #[prost(uint64, tag = "6")]
+    pub live: u64,
+    /// A commit: the object id under which it is sealed (session and k); empty for a pack.
+    #[prost(bytes = "bytes", tag = "7")]
+    pub sealed_as: Bytes,
+    /// A commit whose payload is out of line: the hash that names it; empty otherwise.
+    #[prost(bytes = "bytes", tag = "8")]
+    pub out_of_line: Bytes,
+}
+
+/// Rights in a filespace, each including the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
+#[repr(i32)]
+pub enum Role {
+    /// None.
+    None = 0,
+    /// May read.
+    Reader = 1,
+    /// May write.
+    Writer = 2,
+    /// May grant and revoke.
+    Admin = 3,
+}
+
+/// Who may do what.
+#[derive(Clone, PartialEq, Message)]
+pub struct Member {
+    /// Its Ed25519 key; 32 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub sign: Bytes,
+    /// Its X25519 key; 32 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub kem: Bytes,
+    /// What it may do; `None` once revoked.
+    #[prost(enumeration = "Role", tag = "3")]
+    pub role: i32,
+}
+
+/// A writer's session.
+#[derive(Clone, PartialEq, Message)]
+pub struct Session {
+    /// Its number: the position where it was opened.
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+    /// The account that opened it; 16 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub key_id: Bytes,
+    /// The last commit of it that was consumed.
+    #[prost(uint64, tag = "3")]
+    pub last_k: u64,
+    /// The position of that commit.
+    #[prost(uint64, tag = "4")]
+    pub last_seq: u64,
+    /// What became of that commit's transactions.
+    #[prost(message, repeated, tag = "5")]
+    pub outcomes: Vec<Outcome>,
+    /// Whether it ended.
+    #[prost(bool, tag = "6")]
+    pub closed: bool,
+}
+
+impl Session {
+    /// Its number as a type.
+    pub fn number(&self) -> SessionNo {
+        SessionNo(self.number)
+    }
+
+    /// Whether this account opened it.
+    pub fn belongs_to(&self, key_id: KeyId) -> bool {
+        self.key_id[..] == key_id.0[..]
+    }
+}
+
+/// What became of a transaction.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Outcome {
+    /// 0: it took effect; otherwise a [`Refusal`](super::Refusal).
+    #[prost(uint32, tag = "1")]
+    pub refusal: u32,
+    /// The index of the operation that was refused (the number of operations: a hop).
+    #[prost(uint32, tag = "2")]
+    pub op: u32,
+    /// New inode numbers that existing inodes stand for: number, inode, number, inode, ...
+    #[prost(uint64, repeated, tag = "3")]
+    pub redirects: Vec<u64>,
+    /// Where each append of the transaction went.
+    #[prost(uint64, repeated, tag = "4")]
+    pub appended_at: Vec<u64>,
+}
+
+/// A checkpoint that apply has accepted.
+#[derive(Clone, PartialEq, Message)]
+pub struct CheckpointRecord {
+    /// The position whose state it holds.
+    #[prost(uint64, tag = "1")]
+    pub position: u64,
+    /// The id of its manifest; 16 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub manifest: Bytes,
+    /// SHA-256 of the manifest object; 32 bytes.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub manifest_hash: Bytes,
+}
