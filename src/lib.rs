@@ -19,6 +19,7 @@
 pub mod codec;
 pub mod content;
 pub mod crypto;
+pub mod daemon;
 pub mod env;
 pub mod error;
 pub mod filespace;
@@ -27,3 +28,4 @@ pub mod ids;
 pub mod log;
 pub mod report;
 pub mod state;
+pub mod workspace;

@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use super::checkpoint::PartBlocks;
 use super::commit::Committer;
 use super::genesis::Genesis;
+use crate::content::cache::BlockCache;
 use crate::content::store::Store;
 use crate::content::writer::BlockWriter;
 use crate::crypto::account::AccountKeys;
@@ -187,6 +188,12 @@ impl Link {
         Seq(self.position.load(Ordering::Acquire))
     }
 
+    /// The position and the state hash there.
+    pub fn state_hash(&self) -> (Seq, crate::ids::Hash) {
+        let replica = self.replica.read();
+        (replica.position(), replica.state_hash())
+    }
+
     /// Makes everything that was committed so far survive power loss: packs, folders, log, in that order.
     pub fn sync(&self) -> Result<Seq> {
         self.check_usable()?;
@@ -201,9 +208,15 @@ impl Link {
             return Ok(());
         }
         let result = if self.check_usable().is_ok() { self.close_session() } else { Ok(()) };
-        self.closed.store(true, Ordering::Release);
-        crate::content::cache::BlockCache::process().remove_instance(self.instance);
+        self.abandon();
         result
+    }
+
+    /// Refuses everything from now on, without a word to the log: the session is left to expire.
+    pub fn abandon(&self) {
+        if !self.closed.swap(true, Ordering::AcqRel) {
+            BlockCache::process().remove_instance(self.instance);
+        }
     }
 
     /// Whether it can still be used.

@@ -1,0 +1,195 @@
+//! Configuration by key: strings in, checked when they are set, described for whoever shows them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::content::memory;
+use crate::error::{Error, Result, Status};
+use crate::workspace::Location;
+
+/// What there is to know about a key.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyInfo {
+    /// The key.
+    pub key: &'static str,
+    /// Its type: `string`, `integer` or `boolean`.
+    pub kind: &'static str,
+    /// Its value if it is not set; empty: worked out as described.
+    pub default: &'static str,
+    /// What it means, with units and range.
+    pub meaning: &'static str,
+    check: fn(&str) -> Result<(), &'static str>,
+}
+
+/// Every key there is.
+pub const KEYS: &[KeyInfo] = &[
+    KeyInfo {
+        key: "daemon.allow_multiple",
+        kind: "boolean",
+        default: "false",
+        meaning: "Whether this daemon may run beside others of the same process.",
+        check: boolean,
+    },
+    KeyInfo {
+        key: "fs.cache.location",
+        kind: "string",
+        default: "",
+        meaning: "Absolute path of the folder in which SANDBOXED storage makes its temporary folder. Default: \
+                  the system's folder for temporary files.",
+        check: absolute,
+    },
+    KeyInfo {
+        key: "memory.limit",
+        kind: "integer",
+        default: "512",
+        meaning: "Memory for cached and unpublished content in MB (2^20 bytes), 32 to 1048576; for the whole \
+                  process, set when the daemon starts.",
+        check: |v| range(v, (memory::MIN_LIMIT >> 20) as u64, 1 << 20),
+    },
+    KeyInfo {
+        key: "network.timeout",
+        kind: "integer",
+        default: "60",
+        meaning: "How long a call may wait for log and store, in seconds, 1 to 3600.",
+        check: |v| range(v, 1, 3600),
+    },
+    KeyInfo {
+        key: "workspace.url",
+        kind: "string",
+        default: "",
+        meaning: "Where the workspace is: file:///folder. Default: the environment variable \
+                  LUCIDLINK_WORKSPACE_URL, else the folder lucidlink/workspace in $XDG_DATA_HOME or \
+                  ~/.local/share.",
+        check: |v| Location::parse(v).map(drop).map_err(|_| "a URL such as file:///folder"),
+    },
+];
+
+/// Values by key.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    values: BTreeMap<&'static str, String>,
+}
+
+impl Config {
+    /// Sets a key. An unknown key and a value that does not fit are different errors.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        let info = info(key)?;
+        (info.check)(value).map_err(|expected| {
+            let what = format!("{key}: the value is not valid; it must be {expected}");
+            Error::new(Status::InvalidValue, what)
+        })?;
+        self.values.insert(info.key, value.to_owned());
+        Ok(())
+    }
+
+    /// The value of a key, or its default.
+    pub fn get(&self, key: &str) -> Result<&str> {
+        let info = info(key)?;
+        Ok(self.values.get(info.key).map_or(info.default, String::as_str))
+    }
+
+    /// `daemon.allow_multiple`.
+    pub fn allow_multiple(&self) -> bool {
+        self.get("daemon.allow_multiple").is_ok_and(|v| v == "true")
+    }
+
+    /// `network.timeout`.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs(self.number("network.timeout").unwrap_or(60))
+    }
+
+    /// `memory.limit`, in bytes.
+    pub fn memory_limit(&self) -> usize {
+        self.number("memory.limit").map_or(memory::DEFAULT_LIMIT, |mb| (mb << 20) as usize)
+    }
+
+    /// `fs.cache.location`, or the system's folder for temporary files.
+    pub fn cache_location(&self) -> PathBuf {
+        match self.get("fs.cache.location") {
+            Ok("") | Err(_) => std::env::temp_dir(),
+            Ok(path) => PathBuf::from(path),
+        }
+    }
+
+    /// `workspace.url`, or what stands for it.
+    pub fn location(&self) -> Result<Location> {
+        let set = self.get("workspace.url")?;
+        if !set.is_empty() {
+            return Location::parse(set);
+        }
+        match std::env::var("LUCIDLINK_WORKSPACE_URL") {
+            Ok(url) if !url.is_empty() => Location::parse(&url),
+            _ => default_location(),
+        }
+    }
+
+    fn number(&self, key: &str) -> Option<u64> {
+        self.get(key).ok()?.parse().ok()
+    }
+}
+
+fn default_location() -> Result<Location> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+    let data = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|h| h.join(".local/share")));
+    let data = data.ok_or_else(|| {
+        let what = "workspace.url is not set, and neither LUCIDLINK_WORKSPACE_URL nor HOME says where to look";
+        Error::new(Status::InvalidValue, what)
+    })?;
+    Ok(Location::from(data.join("lucidlink/workspace")))
+}
+
+fn info(key: &str) -> Result<&'static KeyInfo> {
+    KEYS.iter().find(|info| info.key == key).ok_or_else(|| {
+        let known: Vec<&str> = KEYS.iter().map(|info| info.key).collect();
+        let what = format!("there is no configuration key {key:?}; there are {}", known.join(", "));
+        Error::new(Status::UnknownKey, what)
+    })
+}
+
+fn boolean(value: &str) -> Result<(), &'static str> {
+    if matches!(value, "true" | "false") { Ok(()) } else { Err("true or false") }
+}
+
+fn absolute(value: &str) -> Result<(), &'static str> {
+    if value.starts_with('/') { Ok(()) } else { Err("an absolute path") }
+}
+
+fn range(value: &str, low: u64, high: u64) -> Result<(), &'static str> {
+    let fits = value.parse().is_ok_and(|n| (low..=high).contains(&n));
+    if fits { Ok(()) } else { Err("a whole number in the range that its description gives") }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_default_is_valid_and_every_key_is_described() {
+        for info in KEYS {
+            assert!(info.default.is_empty() || (info.check)(info.default).is_ok(), "{}", info.key);
+            assert!(info.meaning.len() > 20 && ["string", "integer", "boolean"].contains(&info.kind));
+            assert_eq!(Config::default().get(info.key).unwrap(), info.default);
+        }
+    }
+
+    #[test]
+    fn unknown_keys_and_bad_values_are_told_apart() {
+        let mut config = Config::default();
+        let status = |r: Result<()>| r.unwrap_err().status();
+        assert_eq!(status(config.set("fs.cash.size", "1")), Status::UnknownKey);
+        for (key, bad) in [
+            ("memory.limit", "31"),
+            ("memory.limit", "many"),
+            ("network.timeout", "0"),
+            ("daemon.allow_multiple", "yes"),
+            ("fs.cache.location", "here"),
+            ("workspace.url", "/folder"),
+        ] {
+            assert_eq!(status(config.set(key, bad)), Status::InvalidValue, "{key}={bad}");
+        }
+        config.set("network.timeout", "5").unwrap();
+        assert_eq!(config.timeout(), Duration::from_secs(5));
+    }
+}

@@ -1,0 +1,98 @@
+//! A filespace as a daemon has it linked.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::Result;
+use crate::fs::{FileSystem, Path};
+use crate::ids::Seq;
+use crate::workspace::{FilespaceInfo, Workspace};
+
+/// What unlinking does with what open files wrote and nobody published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncMode {
+    /// Publishes it and makes everything survive power loss.
+    All,
+    /// Drops it.
+    None,
+}
+
+/// How a filespace is linked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkRequest {
+    /// The subtree that is seen as `/`: a convenience, not access control.
+    pub root: Path,
+    /// What unlinking does.
+    pub sync_mode: SyncMode,
+    /// Refuse everything that writes.
+    pub read_only: bool,
+}
+
+/// A linked filespace.
+pub struct Filespace {
+    info: FilespaceInfo,
+    workspace_name: String,
+    request: LinkRequest,
+    fs: Arc<FileSystem>,
+    linked: AtomicBool,
+}
+
+impl Filespace {
+    pub(super) fn link(workspace: &Workspace, info: FilespaceInfo, request: LinkRequest) -> Result<Arc<Filespace>> {
+        let link = workspace.link(info.id, request.read_only)?;
+        let fs = FileSystem::new(link, request.root.clone())?;
+        let workspace_name = workspace.name().to_owned();
+        Ok(Arc::new(Filespace { info, workspace_name, request, fs, linked: AtomicBool::new(true) }))
+    }
+
+    /// What it is.
+    pub fn info(&self) -> &FilespaceInfo {
+        &self.info
+    }
+
+    /// How it was linked.
+    pub fn request(&self) -> &LinkRequest {
+        &self.request
+    }
+
+    /// Its name and its workspace's: `filespace.workspace`.
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", self.info.name, self.workspace_name)
+    }
+
+    /// Its files.
+    pub fn fs(&self) -> &Arc<FileSystem> {
+        &self.fs
+    }
+
+    /// Whether it can be used.
+    pub fn is_linked(&self) -> bool {
+        self.linked.load(Ordering::Acquire)
+    }
+
+    /// The barrier: what was committed before is visible to all and survives power loss.
+    pub fn sync_all(&self) -> Result<Seq> {
+        self.fs.publish_all()?;
+        self.fs.link().sync()
+    }
+
+    /// Ends the link, with the final sync that its mode asks for. It is unlinked whatever that sync says. Again: nothing
+    /// happens.
+    pub fn unlink(&self) -> Result<()> {
+        if !self.linked.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let synced = match self.request.sync_mode {
+            SyncMode::All if !self.request.read_only => self.sync_all().map(drop),
+            SyncMode::All | SyncMode::None => Ok(()),
+        };
+        synced.and(self.fs.link().close())
+    }
+}
+
+impl Drop for Filespace {
+    /// Freed without unlink: nothing is published, nothing blocks; the session is left to expire.
+    fn drop(&mut self) {
+        self.fs.link().abandon();
+    }
+}

@@ -1,0 +1,210 @@
+//! The daemon: what a process starts before it can use filespaces, and stops afterwards. It owns the
+//! runtime, the local storage, the workspace and the links.
+//!
+//! - [`config`]: its settings.
+//! - [`storage`]: its folder.
+//! - [`filespace`]: what it has linked.
+
+pub mod config;
+pub mod filespace;
+pub mod storage;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::runtime::Runtime;
+
+use crate::content::memory::MemoryBudget;
+use crate::crypto::token::Token;
+use crate::env::Env;
+use crate::error::{Error, Result, Status};
+use crate::ids::LogId;
+use crate::workspace::Workspace;
+use config::Config;
+use filespace::{Filespace, LinkRequest};
+use storage::{Storage, StorageMode};
+
+/// How long stop waits for work in the background.
+const SHUTDOWN: Duration = Duration::from_secs(10);
+/// Threads for work in the background, at most.
+const BACKGROUND_THREADS: usize = 8;
+
+/// The daemon of this process that wants to be the only one; 0: none.
+static ACTIVE: AtomicU64 = AtomicU64::new(0);
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// A daemon. Every method may be called from any thread; start and stop wait for each other.
+pub struct Daemon {
+    id: u64,
+    config: Config,
+    storage: StorageMode,
+    env: Env,
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    runtime: Runtime,
+    storage: Storage,
+    workspace: Option<Arc<Workspace>>,
+    links: Vec<Arc<Filespace>>,
+}
+
+/// What a daemon does at the moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DaemonStatus {
+    /// Whether it was started and not stopped.
+    pub running: bool,
+    /// Whether a workspace is open.
+    pub authenticated: bool,
+    /// How many filespaces are linked.
+    pub linked: usize,
+    /// Its storage folder while it runs.
+    pub root: Option<PathBuf>,
+}
+
+impl Daemon {
+    /// A daemon that is not running.
+    pub fn new(config: Config, storage: StorageMode, env: Env) -> Daemon {
+        Daemon { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), config, storage, env, running: Mutex::new(None) }
+    }
+
+    /// Its settings.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Starts it: takes its storage and starts its threads. Again: nothing happens.
+    pub fn start(&self) -> Result<()> {
+        let mut running = self.running.lock();
+        if running.is_some() {
+            return Ok(());
+        }
+        let exclusive = !self.config.allow_multiple();
+        if exclusive {
+            let taken = ACTIVE.compare_exchange(0, self.id, Ordering::AcqRel, Ordering::Acquire);
+            taken.map_err(|_| {
+                let what = "another daemon runs in this process; stop it, or set daemon.allow_multiple to true";
+                Error::new(Status::DaemonActive, what)
+            })?;
+        }
+        let started = self.run();
+        match started {
+            Ok(started) => {
+                *running = Some(started);
+                Ok(())
+            }
+            Err(error) => {
+                self.release();
+                Err(error)
+            }
+        }
+    }
+
+    fn run(&self) -> Result<Running> {
+        let storage = Storage::open(&self.storage)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .max_blocking_threads(BACKGROUND_THREADS)
+            .thread_name("lucidlink")
+            .on_thread_start(|| {
+                // The host's signals are the host's business.
+                let _ = nix::sys::signal::SigSet::all().thread_block();
+            })
+            .enable_time()
+            .build()
+            .map_err(|e| Error::new(Status::Io, "cannot start threads").caused_by(e))?;
+        MemoryBudget::process().set_limit(self.config.memory_limit());
+        Ok(Running { runtime, storage, workspace: None, links: Vec::new() })
+    }
+
+    /// Stops it: unlinks every filespace, with the final sync that its mode asks for, and cleans up. The first
+    /// failure of a sync is returned after that. Again: nothing happens.
+    pub fn stop(&self) -> Result<()> {
+        let Some(running) = self.running.lock().take() else { return Ok(()) };
+        let unlinked = running.links.iter().fold(Ok(()), |first, link| first.and(link.unlink()));
+        drop(running.links);
+        drop(running.workspace);
+        running.runtime.shutdown_timeout(SHUTDOWN);
+        let cleaned = running.storage.close();
+        self.release();
+        unlinked.and(cleaned)
+    }
+
+    fn release(&self) {
+        let _ = ACTIVE.compare_exchange(self.id, 0, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// Whether it runs.
+    pub fn is_running(&self) -> bool {
+        self.running.lock().is_some()
+    }
+
+    /// What it does at the moment.
+    pub fn status(&self) -> DaemonStatus {
+        match &*self.running.lock() {
+            None => DaemonStatus { running: false, authenticated: false, linked: 0, root: None },
+            Some(running) => DaemonStatus {
+                running: true,
+                authenticated: running.workspace.is_some(),
+                linked: running.links.iter().filter(|l| l.is_linked()).count(),
+                root: Some(running.storage.folder().to_owned()),
+            },
+        }
+    }
+
+    /// Opens the configured workspace with a token.
+    pub fn authenticate(&self, token: &Token) -> Result<Arc<Workspace>> {
+        let handle = match &*self.running.lock() {
+            Some(running) => running.runtime.handle().clone(),
+            None => return Err(not_running()),
+        };
+        let location = self.config.location()?;
+        let workspace = Workspace::open(&location, token, &self.env, self.config.timeout(), handle)?;
+        let mut running = self.running.lock();
+        running.as_mut().ok_or_else(not_running)?.workspace = Some(workspace.clone());
+        Ok(workspace)
+    }
+
+    /// Links a filespace of a workspace that this daemon has opened. The same one twice is the same link.
+    pub fn link(&self, workspace: &Workspace, id: LogId, request: LinkRequest) -> Result<Arc<Filespace>> {
+        let mut guard = self.running.lock();
+        let running = guard.as_mut().ok_or_else(not_running)?;
+        running.links.retain(|link| link.is_linked());
+        if let Some(linked) = running.links.iter().find(|link| link.info().id == id) {
+            if *linked.request() == request {
+                return Ok(linked.clone());
+            }
+            let what = format!("filespace {:?} is linked with other options; unlink it first", linked.info().name);
+            return Err(Error::new(Status::InvalidArgument, what));
+        }
+        running.storage.filespace(id)?;
+        let filespace = Filespace::link(workspace, workspace.filespace_with_id(id)?, request)?;
+        running.links.push(filespace.clone());
+        Ok(filespace)
+    }
+
+    /// What is linked.
+    pub fn linked(&self) -> Vec<Arc<Filespace>> {
+        let guard = self.running.lock();
+        let links = guard.iter().flat_map(|r| r.links.iter());
+        links.filter(|l| l.is_linked()).cloned().collect()
+    }
+}
+
+impl Drop for Daemon {
+    /// Freed without stop: threads end, the folder is removed, nothing is published.
+    fn drop(&mut self) {
+        if let Some(running) = self.running.lock().take() {
+            running.links.iter().for_each(|link| link.fs().link().abandon());
+            running.runtime.shutdown_background();
+        }
+        self.release();
+    }
+}
+
+fn not_running() -> Error {
+    Error::new(Status::DaemonNotRunning, "the daemon is not running; start it first")
+}

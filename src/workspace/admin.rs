@@ -1,0 +1,243 @@
+//! What admins do: accounts, filespaces, grants.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::ops::{AddAccount, AddFilespace, DropFilespace, RenameFilespace, RevokeAccount, WorkspaceOp};
+use super::{FilespaceInfo, Workspace, name, put_grant};
+use crate::content::store::Store;
+use crate::crypto::Key32;
+use crate::crypto::account::{AccountKeys, PublicKeys};
+use crate::crypto::token::Token;
+use crate::error::{Error, Result, Status};
+use crate::filespace::genesis::{Genesis, log_id};
+use crate::filespace::{CommitError, Draft, Link};
+use crate::ids::KeyId;
+use crate::log::CommitLog;
+use crate::log::sqlite::SqliteLog;
+use crate::state::Tables;
+use crate::state::ops::{End, Op, RevokeMember, SetMember, Transaction};
+use crate::state::value::Role;
+
+/// Plain bytes of a full block in a new filespace.
+const BLOCK_SIZE: u32 = 256 << 10;
+
+/// An account of a workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountInfo {
+    /// Its key id.
+    pub key_id: KeyId,
+    /// Its name.
+    pub name: String,
+    /// What it may do in the workspace.
+    pub role: Role,
+    /// When it ends, nanoseconds since 1970; 0: never.
+    pub expiry: i64,
+    /// Whether it was ended.
+    pub revoked: bool,
+}
+
+impl Workspace {
+    /// The accounts, the revoked ones included.
+    pub fn accounts(&self) -> Result<Vec<AccountInfo>> {
+        self.refresh()?;
+        let state = self.state.lock();
+        let info = |(key_id, account): (&KeyId, &super::state::Account)| {
+            Ok(AccountInfo {
+                key_id: *key_id,
+                name: name::open(&self.key, self.id, &key_id.0, &account.name)?,
+                role: account.role,
+                expiry: account.expiry,
+                revoked: account.revoked,
+            })
+        };
+        state.accounts().iter().map(info).collect()
+    }
+
+    /// The account of this name or key id; of several with one name (all but one revoked) the live one.
+    pub fn account(&self, name_or_key_id: &str) -> Result<AccountInfo> {
+        let accounts = self.accounts()?;
+        let by_id = |a: &&AccountInfo| a.key_id.to_string() == name_or_key_id;
+        let by_name = |a: &&AccountInfo| a.name == name_or_key_id;
+        let live = accounts.iter().filter(|a| !a.revoked);
+        let found = accounts.iter().find(by_id).or_else(|| live.clone().find(by_name)).or_else(|| accounts.iter().find(by_name));
+        found.cloned().ok_or_else(|| {
+            Error::new(Status::NotFound, format!("there is no account {name_or_key_id:?} in the workspace"))
+        })
+    }
+
+    /// Makes an account and returns its token: the only copy there is. An admin is granted every filespace
+    /// that this account has.
+    pub fn create_account(&self, name: &str, role: Role, expiry: i64) -> Result<Token> {
+        let now = self.env.clock.now();
+        if expiry != 0 && expiry <= now {
+            return Err(Error::new(Status::InvalidArgument, "expiry: it is in the past; 0 means never"));
+        }
+        let secret = Key32::random(&self.env)?;
+        let keys = AccountKeys::derive(&secret, &self.id)?;
+        let public = keys.public();
+        let sealed = name::seal(&self.env, &self.key, self.id, &keys.key_id().0, name)?;
+        put_grant(&self.store, self.id, self.id, &self.key, &public, &self.account)?;
+        self.commit(vec![WorkspaceOp::AddAccount(AddAccount {
+            sign: Bytes::copy_from_slice(&public.sign),
+            kem: Bytes::copy_from_slice(&public.kem),
+            role: role as u32,
+            expiry,
+            name: Some(sealed),
+            created: now,
+        })])?;
+        if role == Role::Admin {
+            for filespace in self.filespaces()?.into_iter().filter(|f| f.accessible) {
+                self.grant_keys(&filespace, &public, Role::Admin)?;
+            }
+        }
+        self.make_durable()?;
+        Ok(Token { key_id: keys.key_id(), secret })
+    }
+
+    /// Ends an account: first in the workspace, then in each filespace that this account may change; the
+    /// links of other admins finish the rest.
+    pub fn revoke_account(&self, name_or_key_id: &str) -> Result<()> {
+        let account = self.account(name_or_key_id)?;
+        if account.revoked {
+            return Ok(());
+        }
+        let key_id = Bytes::copy_from_slice(&account.key_id.0);
+        self.commit(vec![WorkspaceOp::RevokeAccount(RevokeAccount { key_id })])?;
+        for filespace in self.filespaces()?.into_iter().filter(|f| f.accessible) {
+            self.link(filespace.id, false)?.close()?;
+        }
+        self.make_durable()
+    }
+
+    /// Makes a filespace. This account and all other admins are its admins.
+    pub fn create_filespace(&self, name: &str) -> Result<FilespaceInfo> {
+        name::check(name)?;
+        if self.filespaces()?.iter().any(|f| f.name == name) {
+            return Err(Error::new(Status::Exists, format!("there is a filespace {name:?} already")));
+        }
+        let key = Key32::random(&self.env)?;
+        let created = self.env.clock.now();
+        let genesis = Genesis::new(self.id, self.env.random_bytes()?, created, &self.account, &key, BLOCK_SIZE);
+        let genesis = genesis.encode_to_vec();
+        let id = log_id(&genesis);
+        SqliteLog::create(&self.filespace_folder(id), &genesis, self.timeout)?;
+        let store = self.filespace_store(id);
+        put_grant(&store, self.id, id, &key, &self.account.public(), &self.account)?;
+        store.sync()?;
+        let sealed = name::seal(&self.env, &self.key, self.id, &id.0, name)?;
+        let add = AddFilespace { id: Bytes::copy_from_slice(&id.0), name: Some(sealed), created };
+        self.commit(vec![WorkspaceOp::AddFilespace(add)])?;
+        let info = FilespaceInfo { id, name: name.to_owned(), created, accessible: true };
+        let others: Vec<PublicKeys> = {
+            let state = self.state.lock();
+            let admins = state.accounts().iter().filter(|(_, a)| a.role == Role::Admin && !a.revoked);
+            admins.filter(|(key_id, _)| **key_id != self.account.key_id()).map(|(_, a)| a.public).collect()
+        };
+        for admin in others {
+            self.grant_keys(&info, &admin, Role::Admin)?;
+        }
+        self.make_durable()?;
+        Ok(info)
+    }
+
+    /// Gives a filespace another name; links and ids stay.
+    pub fn rename_filespace(&self, name: &str, new_name: &str) -> Result<()> {
+        let filespace = self.filespace_named(name)?;
+        let sealed = name::seal(&self.env, &self.key, self.id, &filespace.id.0, new_name)?;
+        let id = Bytes::copy_from_slice(&filespace.id.0);
+        self.commit(vec![WorkspaceOp::RenameFilespace(RenameFilespace { id, name: Some(sealed) })])?;
+        self.make_durable()
+    }
+
+    /// Deletes a filespace: nothing in it can be read or changed afterwards.
+    pub fn delete_filespace(&self, name: &str) -> Result<()> {
+        let filespace = self.filespace_named(name)?;
+        let id = Bytes::copy_from_slice(&filespace.id.0);
+        // Opened first: an account that may not end it is to change nothing.
+        let link = self.link(filespace.id, false)?;
+        let end = self.commit_to(&link, Op::End(End {}), "delete the filespace");
+        end.and_then(|()| self.commit(vec![WorkspaceOp::DropFilespace(DropFilespace { id })]))?;
+        self.make_durable()
+    }
+
+    /// Gives an account a role in a filespace.
+    pub fn grant(&self, filespace: &str, account: &str, role: Role) -> Result<()> {
+        let filespace = self.filespace_named(filespace)?;
+        let account = self.account(account)?;
+        if account.revoked {
+            return Err(Error::new(Status::Authentication, format!("account {:?} is revoked", account.name)));
+        }
+        let public = self.state.lock().accounts().get(&account.key_id).map(|a| a.public);
+        let public = public.ok_or_else(|| Error::new(Status::NotFound, "the account is gone"))?;
+        self.grant_keys(&filespace, &public, role)?;
+        self.make_durable()
+    }
+
+    /// Takes an account's role in a filespace away.
+    pub fn revoke_grant(&self, filespace: &str, account: &str) -> Result<()> {
+        let filespace = self.filespace_named(filespace)?;
+        let key_id = self.account(account)?.key_id;
+        let link = self.link(filespace.id, false)?;
+        let revoke = RevokeMember { key_id: Bytes::copy_from_slice(&key_id.0) };
+        let result = self.commit_to(&link, Op::RevokeMember(revoke), "revoke a grant");
+        result.and(link.close())
+    }
+
+    fn grant_keys(&self, filespace: &FilespaceInfo, public: &PublicKeys, role: Role) -> Result<()> {
+        let parts = self.link_parts(filespace.id)?;
+        let key = parts.keyring.get(0).cloned();
+        let key = key.ok_or_else(|| Error::new(Status::Internal, "a link without its first key"))?;
+        let link = self.link(filespace.id, false)?;
+        let set = SetMember {
+            sign: Bytes::copy_from_slice(&public.sign),
+            kem: Bytes::copy_from_slice(&public.kem),
+            role: role as u32,
+        };
+        // The key first: a member without it could not even read.
+        put_grant(&**link.store(), self.id, filespace.id, &key, public, &self.account)?;
+        let result = self.commit_to(&link, Op::SetMember(set), "grant");
+        result.and(link.sync().map(drop)).and(link.close())
+    }
+
+    /// Takes away what revoked and expired accounts may do in a filespace, if this account can.
+    pub(super) fn expel(&self, link: &Arc<Link>) -> Result<()> {
+        let now = self.env.clock.now();
+        let gone: Vec<KeyId> = {
+            let state = self.state.lock();
+            let ended = state.accounts().iter().filter(|(_, a)| a.revoked || a.expiry != 0 && a.expiry <= now);
+            ended.map(|(key_id, _)| *key_id).collect()
+        };
+        for key_id in gone {
+            let own = self.account.key_id();
+            let (member, me) = link.read(|state| Ok((state.member(key_id)?, state.member(own)?)))?;
+            let may = me.is_some_and(|m| m.role() == Role::Admin);
+            if may && member.is_some_and(|m| m.role() != Role::None) {
+                let revoke = RevokeMember { key_id: Bytes::copy_from_slice(&key_id.0) };
+                self.commit_to(link, Op::RevokeMember(revoke), "revoke an account")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn commit_to(&self, link: &Arc<Link>, op: Op, what: &str) -> Result<()> {
+        let draft = Draft::new(Transaction { hops: vec![], ops: vec![op.wrap()] });
+        match link.commit(draft, link.deadline()) {
+            Ok(_) => Ok(()),
+            Err(CommitError::Failed(error)) => Err(error),
+            Err(CommitError::Refused(refusal)) => {
+                let text = format!("cannot {what}: {}", refusal.status().text());
+                Err(Error::new(refusal.status(), text))
+            }
+        }
+    }
+
+    /// What an admin did survives power loss when the call returns.
+    fn make_durable(&self) -> Result<()> {
+        self.store.sync()?;
+        self.log.sync()?;
+        Ok(())
+    }
+}

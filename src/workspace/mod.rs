@@ -1,0 +1,388 @@
+//! Workspaces: accounts, tokens, grants; making, listing, linking and ending filespaces.
+//!
+//! A workspace is a log like a filespace, in a folder: `log.sqlite` and `head`, `grants/<key id>/<generation>`, and
+//! `filespaces/<id>/`, each with a log and a store of its own.
+//!
+//! - [`ops`]: what its commits say.
+//! - [`state`]: what they amount to.
+//! - [`name`](self): names, sealed under the workspace's key.
+//! - [`admin`](self): what admins do.
+//! - [`location`]: the URL of a workspace.
+
+mod admin;
+pub mod location;
+mod name;
+pub mod ops;
+pub mod state;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use prost::Message;
+use tokio::runtime::Handle;
+
+use crate::content::store::folder::FolderStore;
+use crate::content::store::{Store, StoreError};
+use crate::crypto::account::{AccountKeys, PublicKeys, SigningKey};
+use crate::crypto::grant::GrantScope;
+use crate::crypto::seal::Keyring;
+use crate::crypto::token::Token;
+use crate::crypto::{Key32, equal};
+use crate::env::Env;
+use crate::error::{Error, Result, Status};
+use crate::filespace::{Link, LinkOptions, LinkParts};
+use crate::ids::{Incarnation, KeyId, LogId, Seq, SessionId};
+use crate::log::envelope::Envelope;
+use crate::log::sqlite::SqliteLog;
+use crate::log::{Append, CommitLog};
+use crate::state::value::Role;
+use ops::{AddAccount, WorkspaceBody, WorkspaceGenesis, WorkspaceOp};
+use state::{SlotOutcome, WorkspaceState, payload_hash, workspace_id};
+
+pub use admin::AccountInfo;
+pub use location::Location;
+
+/// An opened workspace: one account in it.
+pub struct Workspace {
+    id: LogId,
+    folder: PathBuf,
+    env: Env,
+    runtime: Handle,
+    timeout: Duration,
+    log: SqliteLog,
+    store: FolderStore,
+    account: Arc<AccountKeys>,
+    key: Key32,
+    name: String,
+    state: Mutex<WorkspaceState>,
+}
+
+/// A filespace of a workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilespaceInfo {
+    /// Its id.
+    pub id: LogId,
+    /// Its name.
+    pub name: String,
+    /// When it was made, nanoseconds since 1970.
+    pub created: i64,
+    /// Whether this account has a grant for it.
+    pub accessible: bool,
+}
+
+impl Workspace {
+    /// Makes a workspace in a folder that has none, and its first admin, whose token is returned: the only
+    /// copy there is.
+    pub fn create(location: &Location, name: &str, env: &Env, timeout: Duration) -> Result<Token> {
+        let folder = location.folder();
+        name::check(name)?;
+        let secret = Key32::random(env)?;
+        let root = SigningKey::root(&secret)?;
+        let now = env.clock.now();
+        let mut genesis = WorkspaceGenesis {
+            format_version: 1,
+            random: Bytes::copy_from_slice(&env.random_bytes::<32>()?),
+            created: now,
+            root: Bytes::copy_from_slice(&root.public()),
+            signature: Bytes::new(),
+        };
+        genesis.signature = Bytes::copy_from_slice(&root.sign(&genesis.signed_part()));
+        let genesis = genesis.encode_to_vec();
+        let id = workspace_id(&genesis);
+        let account = AccountKeys::derive(&secret, &id)?;
+        let key = Key32::random(env)?;
+        let first = WorkspaceBody {
+            ops: vec![
+                WorkspaceOp::SetName(name::seal(env, &key, id, name::WORKSPACE, name)?).wrap(),
+                WorkspaceOp::AddAccount(AddAccount {
+                    sign: Bytes::copy_from_slice(&account.public().sign),
+                    kem: Bytes::copy_from_slice(&account.public().kem),
+                    role: Role::Admin as u32,
+                    expiry: 0,
+                    name: Some(name::seal(env, &key, id, &account.key_id().0, "admin")?),
+                    created: now,
+                })
+                .wrap(),
+            ],
+        };
+        let state = WorkspaceState::open(&genesis)?;
+        let slot = seal_commit(env, &state, SessionId(env.random_bytes()?), account.key_id(), &first, |m| root.sign(m))?;
+        let log = SqliteLog::create(folder, &genesis, timeout).map_err(|e| {
+            let error = Error::from(e);
+            match error.status() {
+                Status::Exists => Error::new(Status::Exists, format!("there is a workspace in {} already", folder.display())),
+                _ => error,
+            }
+        })?;
+        let store = FolderStore::new(folder);
+        put_grant(&store, id, id, &key, &account.public(), &account)?;
+        match log.append(&slot, Seq(0))? {
+            Append::Landed(_) => {}
+            Append::Occupied => return Err(Error::new(Status::Exists, "another process made a workspace here")),
+            Append::Unknown(cause) => return Err(cause.into()),
+        }
+        store.sync()?;
+        log.sync()?;
+        Ok(Token { key_id: account.key_id(), secret })
+    }
+
+    /// Opens a workspace with a token: reads its log, tells unknown, revoked and expired accounts apart.
+    pub fn open(location: &Location, token: &Token, env: &Env, timeout: Duration, runtime: Handle) -> Result<Arc<Workspace>> {
+        let folder = location.folder();
+        let log = SqliteLog::open(folder, timeout).map_err(|e| {
+            let error = Error::from(e);
+            match error.status() {
+                Status::NotFound => {
+                    let what = format!("there is no workspace at {location}; create one or check workspace.url");
+                    Error::new(Status::NotFound, what)
+                }
+                _ => error,
+            }
+        })?;
+        let slots = log.read(Seq(0), usize::MAX, usize::MAX)?;
+        let (genesis, rest) = slots
+            .split_first()
+            .ok_or_else(|| Error::new(Status::Integrity, "the workspace's log has no slot 0"))?;
+        let id = workspace_id(&genesis.1);
+        let mut state = WorkspaceState::open(&genesis.1)?;
+        for (_, bytes) in rest {
+            state.apply(bytes);
+        }
+        let account = Arc::new(AccountKeys::derive(&token.secret, &id)?);
+        check_account(&state, token, &account, env.clock.now())?;
+        let store = FolderStore::new(folder);
+        let key = open_grant(&store, id, id, &account, &state)?
+            .ok_or_else(|| Error::new(Status::Integrity, "the workspace's key is not granted to this account"))?;
+        let name = name::open(&key, id, name::WORKSPACE, state.name())?;
+        Ok(Arc::new(Workspace {
+            id,
+            folder: folder.to_owned(),
+            env: env.clone(),
+            runtime,
+            timeout,
+            log,
+            store,
+            account,
+            key,
+            name,
+            state: Mutex::new(state),
+        }))
+    }
+
+    /// The workspace's id.
+    pub fn id(&self) -> LogId {
+        self.id
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The account it was opened with.
+    pub fn key_id(&self) -> KeyId {
+        self.account.key_id()
+    }
+
+    /// The filespaces, by name.
+    pub fn filespaces(&self) -> Result<Vec<FilespaceInfo>> {
+        self.refresh()?;
+        let state = self.state.lock();
+        let mut list = Vec::new();
+        for (id, record) in state.filespaces().iter().filter(|(_, r)| !r.dropped) {
+            let granted = self.filespace_store(*id).get(&grant_key(self.account.key_id()));
+            let accessible = match granted {
+                Ok(_) => true,
+                Err(StoreError::NotFound { .. }) => false,
+                Err(e) => return Err(e.into()),
+            };
+            let name = name::open(&self.key, self.id, &id.0, &record.name)?;
+            list.push(FilespaceInfo { id: *id, name, created: record.created, accessible });
+        }
+        list.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(list)
+    }
+
+    /// The filespace of this name.
+    pub fn filespace_named(&self, name: &str) -> Result<FilespaceInfo> {
+        let found = self.filespaces()?.into_iter().find(|f| f.name == name);
+        found.ok_or_else(|| Error::new(Status::NotFound, format!("there is no filespace {name:?} in the workspace")))
+    }
+
+    /// The filespace with this id.
+    pub fn filespace_with_id(&self, id: LogId) -> Result<FilespaceInfo> {
+        let found = self.filespaces()?.into_iter().find(|f| f.id == id);
+        found.ok_or_else(|| Error::new(Status::NotFound, format!("there is no filespace {id} in the workspace")))
+    }
+
+    /// Links a filespace. An admin's link also takes away what revoked and expired accounts may do in it.
+    pub fn link(&self, id: LogId, read_only: bool) -> Result<Arc<Link>> {
+        let options = LinkOptions { read_only, timeout: self.timeout };
+        let link = Link::open(self.link_parts(id)?, options)?;
+        if !read_only {
+            self.expel(&link)?;
+        }
+        Ok(link)
+    }
+
+    fn link_parts(&self, id: LogId) -> Result<LinkParts> {
+        let store = self.filespace_store(id);
+        let key = open_grant(&store, self.id, id, &self.account, &self.state.lock())?.ok_or_else(|| {
+            let what = format!("account {} has no grant for filespace {id}; ask an admin", self.account.key_id());
+            Error::new(Status::AccessDenied, what)
+        })?;
+        let log = SqliteLog::open(&self.filespace_folder(id), self.timeout)?;
+        Ok(LinkParts {
+            id,
+            env: self.env.clone(),
+            log: Arc::new(log),
+            store: Arc::new(store),
+            account: self.account.clone(),
+            keyring: Keyring::new(0, key),
+            runtime: self.runtime.clone(),
+        })
+    }
+
+    fn filespace_folder(&self, id: LogId) -> PathBuf {
+        self.folder.join("filespaces").join(id.to_string())
+    }
+
+    fn filespace_store(&self, id: LogId) -> FolderStore {
+        FolderStore::new(&self.filespace_folder(id))
+    }
+
+    /// Applies what the log holds beyond the state; returns what became of each slot.
+    fn refresh(&self) -> Result<Vec<SlotOutcome>> {
+        let mut state = self.state.lock();
+        if self.log.head()? <= state.position() {
+            return Ok(Vec::new());
+        }
+        let slots = self.log.read(state.position().next(), usize::MAX, usize::MAX)?;
+        Ok(slots.iter().map(|(_, bytes)| state.apply(bytes)).collect())
+    }
+
+    /// Commits operations and returns when they have taken effect.
+    fn commit(&self, ops: Vec<WorkspaceOp>) -> Result<()> {
+        self.refresh()?;
+        let body = WorkspaceBody { ops: ops.into_iter().map(WorkspaceOp::wrap).collect() };
+        let session = SessionId(self.env.random_bytes()?);
+        let slot = {
+            let state = self.state.lock();
+            let admin = state.accounts().get(&self.account.key_id()).is_some_and(|a| a.role == Role::Admin && !a.revoked);
+            if !admin {
+                return Err(Error::new(Status::AccessDenied, "only an admin of the workspace may do this"));
+            }
+            let sign = |m: &[u8]| self.account.sign(m);
+            seal_commit(&self.env, &state, session, self.account.key_id(), &body, sign)?
+        };
+        loop {
+            let after = self.state.lock().position();
+            let answer = self.log.append(&slot, after)?;
+            for outcome in self.refresh()? {
+                match outcome {
+                    SlotOutcome::Commit(id, result) if id == session => return result.map_err(refused),
+                    SlotOutcome::Commit(..) | SlotOutcome::Void => {}
+                }
+            }
+            if matches!(answer, Append::Landed(_)) {
+                return Err(Error::new(Status::AccessDenied, "the account was revoked meanwhile"));
+            }
+        }
+    }
+}
+
+fn refused(refusal: state::WorkspaceRefusal) -> Error {
+    let status = match refusal {
+        state::WorkspaceRefusal::Exists => Status::Exists,
+        state::WorkspaceRefusal::NotFound => Status::NotFound,
+        state::WorkspaceRefusal::LastAdmin => Status::AccessDenied,
+        state::WorkspaceRefusal::Invalid => Status::Internal,
+    };
+    Error::new(status, refusal.to_string())
+}
+
+fn seal_commit(
+    env: &Env,
+    state: &WorkspaceState,
+    session: SessionId,
+    key_id: KeyId,
+    body: &WorkspaceBody,
+    sign: impl Fn(&[u8]) -> [u8; 64],
+) -> Result<Vec<u8>> {
+    let payload = body.encode_to_vec();
+    let envelope = Envelope {
+        incarnation: Incarnation([0; 16]),
+        session,
+        k: 1,
+        seen: state.position(),
+        chain_at_seen: state.chain(),
+        key_id,
+        generation: 0,
+        salt: env.random_bytes()?,
+        clear: Bytes::new(),
+        payload_len: payload.len() as u32,
+        payload_hash: payload_hash(&payload),
+        out_of_line: false,
+    };
+    Ok(envelope.encode_signed(&payload, sign))
+}
+
+/// Whether the account may come in; if not, why.
+fn check_account(state: &WorkspaceState, token: &Token, account: &AccountKeys, now: i64) -> Result<()> {
+    let refuse = |why: String| Err(Error::new(Status::Authentication, why));
+    let id = token.key_id;
+    let Some(record) = state.accounts().get(&id) else {
+        return refuse(format!("account {id} is unknown in this workspace; check token and workspace.url"));
+    };
+    if !equal(&id.0, &account.key_id().0) {
+        return refuse(format!("the token's secret does not belong to account {id}"));
+    }
+    if record.revoked {
+        return refuse(format!("account {id} is revoked; ask an admin for a new token"));
+    }
+    if record.expiry != 0 && record.expiry <= now {
+        return refuse(format!("account {id} is expired; ask an admin for a new token"));
+    }
+    Ok(())
+}
+
+fn grant_key(recipient: KeyId) -> String {
+    format!("grants/{recipient}/0")
+}
+
+/// Grants a log's key to an account; what was granted before stays as it is.
+fn put_grant(
+    store: &dyn Store,
+    workspace: LogId,
+    log: LogId,
+    key: &Key32,
+    recipient: &PublicKeys,
+    granter: &AccountKeys,
+) -> Result<()> {
+    let scope = GrantScope { workspace, log, generation: 0, recipient: recipient.key_id() };
+    let grant = scope.seal(key, recipient, granter)?.encode_to_vec();
+    match store.put(&grant_key(scope.recipient), &grant) {
+        Ok(()) | Err(StoreError::Exists { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The key that was granted to an account; none if there is no grant.
+fn open_grant(
+    store: &dyn Store,
+    workspace: LogId,
+    log: LogId,
+    account: &AccountKeys,
+    state: &WorkspaceState,
+) -> Result<Option<Key32>> {
+    let scope = GrantScope { workspace, log, generation: 0, recipient: account.key_id() };
+    let stored = match store.get(&grant_key(scope.recipient)) {
+        Err(StoreError::NotFound { .. }) => return Ok(None),
+        stored => stored?,
+    };
+    let granter = |id| state.accounts().get(&id).map(|a| a.public.sign);
+    scope.open(&stored, account, granter).map(Some)
+}

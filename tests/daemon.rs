@@ -1,0 +1,166 @@
+//! The main job through the Rust API: daemon, workspace, filespace, files.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use lucidlink::crypto::token::Token;
+use lucidlink::daemon::Daemon;
+use lucidlink::daemon::config::Config;
+use lucidlink::daemon::filespace::{Filespace, LinkRequest, SyncMode};
+use lucidlink::daemon::storage::StorageMode;
+use lucidlink::env::Env;
+use lucidlink::error::Status;
+use lucidlink::fs::{Mode, Path};
+use lucidlink::state::value::{Kind, Role};
+use lucidlink::workspace::{Location, Workspace};
+
+struct World {
+    folder: tempfile::TempDir,
+    admin: Token,
+}
+
+impl World {
+    fn new() -> World {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::from(folder.path().join("ws"));
+        let timeout = std::time::Duration::from_secs(20);
+        let admin = Workspace::create(&location, "studio", &Env::system(), timeout).unwrap();
+        World { folder, admin }
+    }
+
+    fn daemon(&self) -> Daemon {
+        let mut config = Config::default();
+        config.set("daemon.allow_multiple", "true").unwrap();
+        config.set("workspace.url", &format!("file://{}/ws", self.folder.path().display())).unwrap();
+        let storage = StorageMode::Sandboxed { parent: self.folder.path().to_owned() };
+        let daemon = Daemon::new(config, storage, Env::system());
+        daemon.start().unwrap();
+        daemon
+    }
+
+    fn open(&self, token: &Token) -> (Daemon, Arc<Workspace>) {
+        let daemon = self.daemon();
+        let workspace = daemon.authenticate(token).unwrap();
+        (daemon, workspace)
+    }
+}
+
+fn request() -> LinkRequest {
+    LinkRequest { root: path("/"), sync_mode: SyncMode::All, read_only: false }
+}
+
+fn path(text: &str) -> Path {
+    Path::parse(text).unwrap()
+}
+
+fn link(daemon: &Daemon, workspace: &Workspace, name: &str) -> Arc<Filespace> {
+    let id = workspace.filespace_named(name).unwrap().id;
+    daemon.link(workspace, id, request()).unwrap()
+}
+
+fn write(filespace: &Filespace, at: &str, data: &[u8]) {
+    let file = filespace.fs().open(&path(at), Mode::parse("w").unwrap(), 0o644).unwrap();
+    file.write(data).unwrap();
+    file.close().unwrap();
+}
+
+fn read(filespace: &Filespace, at: &str) -> Vec<u8> {
+    let file = filespace.fs().open(&path(at), Mode::parse("r").unwrap(), 0).unwrap();
+    let mut data = vec![0; file.size().unwrap() as usize];
+    let mut done = 0;
+    while done < data.len() {
+        done += file.read(&mut data[done..]).unwrap();
+    }
+    data
+}
+
+#[test]
+fn what_one_daemon_writes_another_reads_at_once() {
+    let world = World::new();
+    let (a, ws_a) = world.open(&world.admin);
+    ws_a.create_filespace("projects").unwrap();
+    let fs_a = link(&a, &ws_a, "projects");
+    let (b, ws_b) = world.open(&world.admin);
+    let fs_b = link(&b, &ws_b, "projects");
+
+    fs_a.fs().create_dir(&path("/shots/010"), 0o755).unwrap();
+    for (name, len) in [("small", 5), ("block", 256 << 10), ("large", 3_000_001)] {
+        let data: Vec<u8> = (0..len).map(|i: u32| (i.wrapping_mul(2654435761) >> 13) as u8).collect();
+        let at = format!("/shots/010/{name}");
+        write(&fs_a, &at, &data);
+        assert_eq!(read(&fs_b, &at), data, "{name}");
+        assert_eq!(read(&fs_a, &at), data, "{name}");
+    }
+    let names: Vec<_> = fs_b.fs().read_dir(&path("/shots/010")).unwrap().into_iter().map(|e| (e.name, e.size)).collect();
+    assert_eq!(names, [("block".into(), 256 << 10), ("large".into(), 3_000_001), ("small".into(), 5)]);
+    fs_b.fs().rename(&path("/shots"), &path("/takes"), false).unwrap();
+    assert!(!fs_a.fs().exists(&path("/shots"), Kind::Directory).unwrap());
+    write(&fs_a, "/takes/010/small", b"again");
+    assert_eq!(read(&fs_b, "/takes/010/small"), b"again");
+    fs_b.fs().delete_dir(&path("/takes"), true).unwrap();
+    let counters = fs_a.fs().counters().unwrap();
+    assert_eq!((counters.files, counters.directories, counters.bytes, counters.live), (0, 1, 0, 0));
+    a.stop().unwrap();
+    b.stop().unwrap();
+}
+
+#[test]
+fn accounts_come_and_go() {
+    let world = World::new();
+    let (a, ws) = world.open(&world.admin);
+    ws.create_filespace("projects").unwrap();
+    let fs = link(&a, &ws, "projects");
+    write(&fs, "/file", b"content");
+
+    let reader = ws.create_account("render", Role::Writer, 0).unwrap();
+    let (b, ws_b) = world.open(&reader);
+    let info = ws_b.filespace_named("projects").unwrap();
+    assert!(!info.accessible);
+    assert_eq!(b.link(&ws_b, info.id, request()).err().unwrap().status(), Status::AccessDenied);
+    ws.grant("projects", "render", Role::Reader).unwrap();
+    let fs_b = link(&b, &ws_b, "projects");
+    assert_eq!(read(&fs_b, "/file"), b"content");
+    assert_eq!(fs_b.fs().create_dir(&path("/d"), 0o755).unwrap_err().status(), Status::AccessDenied);
+    ws.grant("projects", "render", Role::Writer).unwrap();
+    fs_b.fs().create_dir(&path("/d"), 0o755).unwrap();
+    assert_eq!(ws_b.create_filespace("other").unwrap_err().status(), Status::AccessDenied);
+    ws.revoke_account("render").unwrap();
+    assert_eq!(fs_b.fs().create_dir(&path("/e"), 0o755).unwrap_err().status(), Status::AccessDenied);
+    assert_eq!(b.authenticate(&reader).err().unwrap().status(), Status::Authentication);
+    assert!(b.authenticate(&reader).err().unwrap().to_string().contains("revoked"));
+
+    let second = ws.create_account("spare", Role::Admin, 0).unwrap();
+    let (c, ws_c) = world.open(&second);
+    let fs_c = link(&c, &ws_c, "projects");
+    assert_eq!(read(&fs_c, "/file"), b"content");
+    ws_c.revoke_account("admin").unwrap();
+    assert_eq!(ws_c.revoke_account("spare").unwrap_err().status(), Status::AccessDenied);
+    assert!(ws.create_filespace("late").is_err());
+}
+
+#[test]
+fn a_checkpoint_carries_the_state() {
+    let world = World::new();
+    let (a, ws) = world.open(&world.admin);
+    ws.create_filespace("projects").unwrap();
+    let fs = link(&a, &ws, "projects");
+    for n in 0..300 {
+        write(&fs, &format!("/file{n:04}"), format!("content {n}").as_bytes());
+    }
+    fs.fs().link().write_checkpoint().unwrap();
+    for n in 300..400 {
+        write(&fs, &format!("/file{n:04}"), format!("content {n}").as_bytes());
+    }
+    fs.fs().link().write_checkpoint().unwrap();
+    for n in 0..10 {
+        fs.fs().delete(&path(&format!("/file{n:04}"))).unwrap();
+    }
+    let (b, ws_b) = world.open(&world.admin);
+    let fs_b = link(&b, &ws_b, "projects");
+    for n in 10..400 {
+        assert_eq!(read(&fs_b, &format!("/file{n:04}")), format!("content {n}").as_bytes());
+    }
+    assert_eq!(fs_b.fs().list_dir(&path("/")).unwrap().len(), 390);
+    assert_eq!(fs_b.fs().link().state_hash(), fs.fs().link().state_hash());
+}
