@@ -33,7 +33,9 @@ pub fn decompress(codec: Codec, data: Vec<u8>, plain_len: u32, max: u32) -> Resu
     }
     let plain = match codec {
         Codec::None => data,
-        Codec::Lz4 => lz4_flex::block::decompress(&data, plain_len as usize).map_err(|_| SealError::Malformed)?,
+        Codec::Lz4 => {
+            lz4_flex::block::decompress(&data, plain_len as usize).map_err(|_| SealError::Malformed)?
+        }
         Codec::Zstd => zstd::bulk::decompress(&data, plain_len as usize).map_err(|_| SealError::Malformed)?,
     };
     if plain.len() == plain_len as usize { Ok(plain) } else { Err(SealError::Malformed) }

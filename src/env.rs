@@ -43,7 +43,10 @@ impl Env {
     /// A clock that moves only by hand and randomness that follows from a seed. For tests: what is
     /// sealed under it is not secret.
     pub fn seeded(seed: u64) -> Env {
-        Env { clock: Arc::new(ManualClock::new(1_700_000_000_000_000_000)), random: Arc::new(SeededRandom::new(seed)) }
+        Env {
+            clock: Arc::new(ManualClock::new(1_700_000_000_000_000_000)),
+            random: Arc::new(SeededRandom::new(seed)),
+        }
     }
 
     /// A random array.

@@ -124,7 +124,15 @@ struct Inner {
 impl Error {
     /// An error that says `message`: what failed, on what, and what to do about it.
     pub fn new(status: Status, message: impl Into<String>) -> Error {
-        Error { inner: Box::new(Inner { status, message: message.into(), maybe_applied: false, path: None, source: None }) }
+        Error {
+            inner: Box::new(Inner {
+                status,
+                message: message.into(),
+                maybe_applied: false,
+                path: None,
+                source: None,
+            }),
+        }
     }
 
     /// The same, with the error that caused it.
@@ -181,7 +189,8 @@ impl Error {
     pub fn os_errno(&self) -> i32 {
         let mut cause: Option<&(dyn StdError + 'static)> = self.inner.source.as_deref().map(|e| e as _);
         while let Some(error) = cause {
-            if let Some(code) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error) {
+            if let Some(code) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error)
+            {
                 return code;
             }
             cause = error.source();

@@ -3,7 +3,7 @@
 //! A filespace is an ordered log of commits; everything else is what you get by applying them in
 //! order. The modules, in the order in which data flows:
 //!
-//! - `ffi`: the C ABI, one file per noun; the only place with `unsafe`.
+//! - [`ffi`]: the C ABI, one file per noun; the only place with `unsafe`.
 //! - [`daemon`]: lifecycle, configuration, storage modes, runtime.
 //! - [`workspace`]: accounts, tokens, grants, list and link of filespaces.
 //! - [`filespace`]: a linked filespace: committer (group commit), follower, session, sync.
@@ -14,7 +14,7 @@
 //! - [`crypto`]: key schedule, sealing, signing, grants.
 //!
 //! Beside them: [`error`], [`ids`] (a type for each identifier), [`env`] (injected clock and
-//! randomness).
+//! randomness), [`codec`] (compression), [`report`] (what goes to the host's log callback).
 
 pub mod codec;
 pub mod content;
@@ -22,6 +22,8 @@ pub mod crypto;
 pub mod daemon;
 pub mod env;
 pub mod error;
+#[allow(unsafe_code)]
+pub mod ffi;
 pub mod filespace;
 pub mod fs;
 pub mod ids;

@@ -1,7 +1,6 @@
 //! The main job through the Rust API: daemon, workspace, filespace, files.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use lucidlink::crypto::token::Token;
@@ -92,7 +91,8 @@ fn what_one_daemon_writes_another_reads_at_once() {
         assert_eq!(read(&fs_b, &at), data, "{name}");
         assert_eq!(read(&fs_a, &at), data, "{name}");
     }
-    let names: Vec<_> = fs_b.fs().read_dir(&path("/shots/010")).unwrap().into_iter().map(|e| (e.name, e.size)).collect();
+    let names: Vec<_> =
+        fs_b.fs().read_dir(&path("/shots/010")).unwrap().into_iter().map(|e| (e.name, e.size)).collect();
     assert_eq!(names, [("block".into(), 256 << 10), ("large".into(), 3_000_001), ("small".into(), 5)]);
     fs_b.fs().rename(&path("/shots"), &path("/takes"), false).unwrap();
     assert!(!fs_a.fs().exists(&path("/shots"), Kind::Directory).unwrap());

@@ -6,8 +6,8 @@ use std::fmt::Write;
 use bytes::Bytes;
 
 use crate::codec;
-use crate::crypto::sha256;
 use crate::crypto::seal::{ChunkPlace, Codec, FORMAT_VERSION, ObjectKey, SealError};
+use crate::crypto::sha256;
 use crate::ids::Hash;
 
 /// A pack is full at this many bytes.

@@ -129,7 +129,8 @@ impl BlockWriter {
         let (done, result) = sync_channel(1);
         let store = self.store.clone();
         self.runtime.spawn_blocking(move || {
-            let result = writer.finish().map_err(|_| StoreError::io("packs/", std::io::ErrorKind::InvalidData.into()));
+            let result =
+                writer.finish().map_err(|_| StoreError::io("packs/", std::io::ErrorKind::InvalidData.into()));
             let result = result.and_then(|pack| put_pack(&*store, &pack));
             drop(memory);
             // Nobody waits for it if the file was freed meanwhile; the pack is an orphan then.
@@ -143,7 +144,9 @@ impl BlockWriter {
         let Some(oldest) = self.uploads.pop_front() else { return Ok(()) };
         match oldest.recv() {
             Ok(stored) => self.stored.push(stored?),
-            Err(_) => return Err(Error::new(Status::DaemonNotRunning, "the daemon stopped during an upload")),
+            Err(_) => {
+                return Err(Error::new(Status::DaemonNotRunning, "the daemon stopped during an upload"));
+            }
         }
         Ok(())
     }

@@ -93,7 +93,8 @@ impl GrantScope {
         admin_key: impl FnOnce(KeyId) -> Option<[u8; 32]>,
     ) -> Result<Key32> {
         let bad = |what: &str| {
-            let scope = format!("generation {} of log {} for account {}", self.generation, self.log, self.recipient);
+            let scope =
+                format!("generation {} of log {} for account {}", self.generation, self.log, self.recipient);
             Error::new(Status::Integrity, format!("the grant of {scope} {what}"))
         };
         if stored.len() > MAX_LEN {
@@ -132,8 +133,7 @@ mod tests {
         let workspace = LogId([1; 32]);
         let account = |n: u8| AccountKeys::derive(&Key32::new([n; 32]), &workspace).unwrap();
         let (admin, user, other) = (account(1), account(2), account(3));
-        let scope =
-            GrantScope { workspace, log: LogId([4; 32]), generation: 0, recipient: user.key_id() };
+        let scope = GrantScope { workspace, log: LogId([4; 32]), generation: 0, recipient: user.key_id() };
         let key = Key32::new([42; 32]);
         let stored = scope.seal(&key, &user.public(), &admin).unwrap().encode_to_vec();
         let admins = |id| (id == admin.key_id()).then_some(admin.public().sign);

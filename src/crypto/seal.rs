@@ -189,11 +189,8 @@ impl ObjectKey {
         let header = ChunkHeader::parse(stored)?;
         let mut data = stored[CHUNK_HEADER..header.stored_len()].to_vec();
         let aad = self.associated_data(n, header.plain_len, header.codec);
-        let len = self
-            .key
-            .open_in_place(nonce(n), Aad::from(aad), &mut data)
-            .map_err(|_| SealError::Forged)?
-            .len();
+        let len =
+            self.key.open_in_place(nonce(n), Aad::from(aad), &mut data).map_err(|_| SealError::Forged)?.len();
         data.truncate(len);
         Ok((header, data))
     }
@@ -254,7 +251,7 @@ mod tests {
             own.seal_chunk(5, Codec::None, data.len() as u32, &data, &mut stored).unwrap();
             let at = at.index(stored.len());
             prop_assert!(own.open_chunk(5, &stored[..at]).is_err());
-            stored[at] ^= 1 << bit;
+            stored[at] ^= 1u8 << bit;
             prop_assert!(own.open_chunk(5, &stored).is_err());
         }
     }

@@ -133,7 +133,8 @@ fn default_location() -> Result<Location> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
     let data = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|h| h.join(".local/share")));
     let data = data.ok_or_else(|| {
-        let what = "workspace.url is not set, and neither LUCIDLINK_WORKSPACE_URL nor HOME says where to look";
+        let what =
+            "workspace.url is not set, and neither LUCIDLINK_WORKSPACE_URL nor HOME says where to look";
         Error::new(Status::InvalidValue, what)
     })?;
     Ok(Location::from(data.join("lucidlink/workspace")))

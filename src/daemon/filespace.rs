@@ -38,7 +38,11 @@ pub struct Filespace {
 }
 
 impl Filespace {
-    pub(super) fn link(workspace: &Workspace, info: FilespaceInfo, request: LinkRequest) -> Result<Arc<Filespace>> {
+    pub(super) fn link(
+        workspace: &Workspace,
+        info: FilespaceInfo,
+        request: LinkRequest,
+    ) -> Result<Arc<Filespace>> {
         let link = workspace.link(info.id, request.read_only)?;
         let fs = FileSystem::new(link, request.root.clone())?;
         let workspace_name = workspace.name().to_owned();

@@ -68,7 +68,13 @@ pub struct DaemonStatus {
 impl Daemon {
     /// A daemon that is not running.
     pub fn new(config: Config, storage: StorageMode, env: Env) -> Daemon {
-        Daemon { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), config, storage, env, running: Mutex::new(None) }
+        Daemon {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            config,
+            storage,
+            env,
+            running: Mutex::new(None),
+        }
     }
 
     /// Its settings.
@@ -86,7 +92,8 @@ impl Daemon {
         if exclusive {
             let taken = ACTIVE.compare_exchange(0, self.id, Ordering::AcqRel, Ordering::Acquire);
             taken.map_err(|_| {
-                let what = "another daemon runs in this process; stop it, or set daemon.allow_multiple to true";
+                let what =
+                    "another daemon runs in this process; stop it, or set daemon.allow_multiple to true";
                 Error::new(Status::DaemonActive, what)
             })?;
         }
@@ -177,7 +184,8 @@ impl Daemon {
             if *linked.request() == request {
                 return Ok(linked.clone());
             }
-            let what = format!("filespace {:?} is linked with other options; unlink it first", linked.info().name);
+            let what =
+                format!("filespace {:?} is linked with other options; unlink it first", linked.info().name);
             return Err(Error::new(Status::InvalidArgument, what));
         }
         running.storage.filespace(id)?;

@@ -157,11 +157,8 @@ impl Link {
         self.postpone_checkpoint()?;
         let snapshot = self.replica.write().freeze();
         let parts = self.write_parts(&snapshot)?;
-        let manifest = Manifest {
-            position: snapshot.position.0,
-            window: snapshot.window_bytes(),
-            parts: parts.clone(),
-        };
+        let manifest =
+            Manifest { position: snapshot.position.0, window: snapshot.window_bytes(), parts: parts.clone() };
         let plain = manifest.encode_to_vec();
         let id: [u8; 16] = self.env.random_bytes()?;
         let new = self.new_object_key(Kind::Manifest, &id)?;
@@ -346,8 +343,13 @@ impl OpenPart {
 }
 
 /// The key under which an object of this filespace is sealed, for whoever reads packs.
-pub(crate) fn pack_object_key(link: &Link, pack: &crate::state::value::Pack, id: PackId) -> Result<ObjectKey> {
-    let salt = pack.salt[..].try_into().map_err(|_| Error::new(Status::Integrity, "a pack without a salt"))?;
+pub(crate) fn pack_object_key(
+    link: &Link,
+    pack: &crate::state::value::Pack,
+    id: PackId,
+) -> Result<ObjectKey> {
+    let salt =
+        pack.salt[..].try_into().map_err(|_| Error::new(Status::Integrity, "a pack without a salt"))?;
     match id.slot() {
         Some(_) => link.object_key(pack.generation, &salt, Kind::Commit, &pack.sealed_as),
         None => link.object_key(pack.generation, &salt, Kind::Pack, &id.0),

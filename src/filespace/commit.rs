@@ -133,12 +133,11 @@ impl Link {
             if !queue.busy {
                 let batch = take_batch(&mut queue.waiting);
                 queue.busy = true;
-                let session = queue.session;
+                let mut busy = Busy { committer, session: queue.session };
                 drop(queue);
-                let _busy = Busy(committer);
-                let session = self.commit_batch(session, batch);
+                busy.session = self.commit_batch(busy.session, batch);
+                drop(busy);
                 queue = committer.queue.lock();
-                queue.session = session;
                 continue;
             }
             if committer.changed.wait_until(&mut queue, deadline).timed_out() {
@@ -185,12 +184,9 @@ impl Link {
                 continue;
             }
             queue.busy = true;
+            let mut busy = Busy { committer, session: None };
             drop(queue);
-            let busy = Busy(committer);
-            let session = self.open_session();
-            queue = committer.queue.lock();
-            queue.session = Some(session?);
-            drop(queue);
+            busy.session = Some(self.open_session()?);
             drop(busy);
             queue = committer.queue.lock();
         }
@@ -244,7 +240,8 @@ impl Link {
     fn open_session(&self) -> Result<OwnSession> {
         let id = SessionId(self.env.random_bytes()?);
         let session = OwnSession { id, number: SessionNo(0), k: 0, next_ino: 0 };
-        let open = Draft::new(Transaction { hops: vec![], ops: vec![Op::OpenSession(OpenSession {}).wrap()] });
+        let open =
+            Draft::new(Transaction { hops: vec![], ops: vec![Op::OpenSession(OpenSession {}).wrap()] });
         let opened = self.commit_drafts(session, vec![&mut { open }])?;
         Ok(OwnSession { number: opened.number(), k: opened.last_k, ..session })
     }
@@ -345,9 +342,8 @@ impl Link {
 
     /// Seals body and blocks; a payload that is too large for a slot is stored first.
     fn seal(&self, session: OwnSession, k: u64, prepared: &mut Prepared) -> Result<(Vec<u8>, Basis)> {
-        let (seen, chain_at_seen, state_hash, header) = self.read(|state| {
-            Ok((state.position(), state.chain(), state.state_hash(), state.header()?))
-        })?;
+        let (seen, chain_at_seen, state_hash, header) =
+            self.read(|state| Ok((state.position(), state.chain(), state.state_hash(), state.header()?)))?;
         if header.fork != 0 {
             let what = format!("the log has a fork at position {}; an admin must accept it", header.fork);
             return Err(Error::new(Status::LogForked, what));
@@ -403,7 +399,8 @@ impl Link {
         if same {
             return Ok(consumed);
         }
-        let message = "another process uses this link's session (a cloned machine?); link the filespace again";
+        let message =
+            "another process uses this link's session (a cloned machine?); link the filespace again";
         self.break_with(Status::Poisoned, message.to_owned());
         Err(Error::new(Status::Poisoned, message))
     }
@@ -416,7 +413,10 @@ impl Link {
         Ok(if header.ended {
             Error::new(Status::FilespaceDeleted, "the filespace was deleted")
         } else if member.is_none_or(|m| m.role() < crate::state::value::Role::Writer) {
-            Error::new(Status::AccessDenied, format!("account {key_id} may not write to filespace {}", self.id))
+            Error::new(
+                Status::AccessDenied,
+                format!("account {key_id} may not write to filespace {}", self.id),
+            )
         } else if header.fork != 0 {
             Error::new(Status::LogForked, format!("the log has a fork at position {}", header.fork))
         } else if own.is_some_and(|s| s.closed) {
@@ -488,13 +488,24 @@ struct Basis {
     incarnation: crate::ids::Incarnation,
 }
 
-/// Says that nobody commits any more, whatever happened, and wakes who waits.
-struct Busy<'a>(&'a Committer);
+/// Held by whoever commits; says, whatever happens, that nobody does any more and wakes who waits.
+struct Busy<'a> {
+    committer: &'a Committer,
+    /// The session as it is then.
+    session: Option<OwnSession>,
+}
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        self.0.queue.lock().busy = false;
-        self.0.changed.notify_all();
+        let mut queue = self.committer.queue.lock();
+        // Numbers were given while the commit was on its way.
+        let given = queue.session.filter(|q| self.session.is_some_and(|s| s.id == q.id));
+        if let (Some(session), Some(given)) = (&mut self.session, given) {
+            session.next_ino = session.next_ino.max(given.next_ino);
+        }
+        queue.busy = false;
+        queue.session = self.session;
+        self.committer.changed.notify_all();
     }
 }
 

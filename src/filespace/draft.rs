@@ -43,7 +43,8 @@ impl Draft {
     /// Points the extents of the draft's blocks to where the commit puts them.
     pub fn place(&mut self, pack: PackId, places: &[ChunkPlace]) {
         for operation in &mut self.transaction.ops {
-            let Some(Op::Replace(content) | Op::Write(content) | Op::Append(content)) = &mut operation.op else {
+            let Some(Op::Replace(content) | Op::Write(content) | Op::Append(content)) = &mut operation.op
+            else {
                 continue;
             };
             for extent in &mut content.extents {

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use super::link::Link;
-use crate::crypto::sha256;
 use crate::crypto::seal::{Kind, ObjectKey};
+use crate::crypto::sha256;
 use crate::error::{Error, Result, Status};
 use crate::ids::{Hash, Seq};
 use crate::log::envelope::{self, Envelope, SlotView};
@@ -159,7 +159,10 @@ impl Link {
         let key = payload_key(hash);
         let payload = self.store.get(&key)?;
         if sha256(&payload) != *hash {
-            return Err(Error::new(Status::Integrity, format!("object {key} does not have the content it was stored with")));
+            return Err(Error::new(
+                Status::Integrity,
+                format!("object {key} does not have the content it was stored with"),
+            ));
         }
         Ok(payload)
     }

@@ -75,7 +75,8 @@ impl Genesis {
 
     /// Checks a slot 0: it must hash to the id that the workspace names.
     pub fn open(bytes: &[u8], id: LogId) -> Result<Genesis> {
-        let broken = |what: &str| Error::new(Status::Integrity, format!("the genesis of filespace {id} {what}"));
+        let broken =
+            |what: &str| Error::new(Status::Integrity, format!("the genesis of filespace {id} {what}"));
         if bytes.len() > MAX_LEN || log_id(bytes) != id {
             return Err(broken("does not hash to its id; the store shows another log"));
         }

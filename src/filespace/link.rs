@@ -18,7 +18,7 @@ use crate::crypto::account::AccountKeys;
 use crate::crypto::seal::{Keyring, Kind, ObjectKey};
 use crate::env::Env;
 use crate::error::{Error, Result, Status};
-use crate::ids::{LogId, Seq};
+use crate::ids::{Hash, Incarnation, LogId, Seq};
 use crate::log::CommitLog;
 use crate::state::{Replica, Stop, Tables};
 
@@ -188,8 +188,24 @@ impl Link {
         Seq(self.position.load(Ordering::Acquire))
     }
 
+    /// What makes a position one of this log: its chain and the log's life.
+    pub fn describe(&self, at: Seq) -> Result<(Seq, Hash, Incarnation)> {
+        if at > self.position() {
+            self.catch_up(None)?;
+        }
+        self.read(|state| {
+            // The log may be beyond the window by now; then its current position says the same and more.
+            let (at, chain) = match state.chain_at(at) {
+                Some(chain) => (at, chain),
+                None => (state.position(), state.chain()),
+            };
+            let incarnation = Incarnation::from_slice(&state.header()?.incarnation);
+            Ok((at, chain, incarnation.ok_or(Stop::Corrupt("incarnation"))?))
+        })
+    }
+
     /// The position and the state hash there.
-    pub fn state_hash(&self) -> (Seq, crate::ids::Hash) {
+    pub fn state_hash(&self) -> (Seq, Hash) {
         let replica = self.replica.read();
         (replica.position(), replica.state_hash())
     }
@@ -258,7 +274,9 @@ impl Link {
         let link = self.clone();
         self.runtime.spawn_blocking(move || {
             if let Err(error) = link.write_checkpoint() {
-                crate::report::warn(|| format!("a checkpoint of filespace {} was not written: {error}", link.id));
+                crate::report::warn(|| {
+                    format!("a checkpoint of filespace {} was not written: {error}", link.id)
+                });
             }
             link.checkpoint_asked.store(false, Ordering::Release);
         });

@@ -15,8 +15,8 @@ pub mod genesis;
 pub mod link;
 
 pub(crate) use checkpoint::pack_object_key;
-pub use commit::{CommitError, Committed};
 pub(crate) use commit::registration;
+pub use commit::{CommitError, Committed};
 pub use draft::{Draft, InlineBlock, block_extent, inline_extent};
 pub(crate) use follow::payload_key;
 pub use link::{Link, LinkOptions, LinkParts, ReadError};

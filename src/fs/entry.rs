@@ -41,6 +41,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// An entry of which only the name is known.
+    pub fn name_only(name: String) -> Entry {
+        Entry::new(name, Ino(0), &Inode::default())
+    }
+
     fn new(name: String, ino: Ino, inode: &Inode) -> Entry {
         Entry {
             name,
@@ -107,7 +112,9 @@ impl FileSystem {
         self.link.read_fresh(|state| {
             let found = resolve(state, &self.root, path, Last::NoFollow)?.existing(path)?;
             if found.inode.kind() != Kind::Symlink {
-                return Err(Error::new(Status::NotASymlink, "not a symbolic link").on_path(path.text()).into());
+                return Err(Error::new(Status::NotASymlink, "not a symbolic link")
+                    .on_path(path.text())
+                    .into());
             }
             Ok(found.inode.target)
         })

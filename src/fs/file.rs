@@ -188,7 +188,9 @@ impl FileSystem {
     pub fn open(self: &Arc<FileSystem>, path: &Path, mode: Mode, permissions: u32) -> Result<File> {
         self.link.check_usable()?;
         if mode.writes() && self.link.is_read_only() {
-            return Err(Error::new(Status::ReadOnly, "the filespace is linked read-only").on_path(path.text()));
+            return Err(
+                Error::new(Status::ReadOnly, "the filespace is linked read-only").on_path(path.text())
+            );
         }
         if mode.kind == ModeKind::Exclusive {
             return self.open_exclusive(path, mode, permissions);
@@ -523,6 +525,11 @@ impl Handle {
 }
 
 impl File {
+    /// The link that it belongs to.
+    pub fn link(&self) -> &Arc<Link> {
+        &self.fs.link
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.0.lock()
     }

@@ -17,6 +17,7 @@ mod segments;
 
 pub use entry::Entry;
 pub use file::{File, Mode, Whence};
+pub use namespace::Attributes;
 pub use path::Path;
 
 use std::sync::Arc;
@@ -39,7 +40,9 @@ impl FileSystem {
         let fs = Arc::new(FileSystem { link, root, open: file::OpenFiles::default() });
         let top = fs.entry(&Path::parse("/")?, true)?;
         if top.kind != crate::state::value::Kind::Directory {
-            return Err(Error::new(Status::NotADirectory, "root_path is not a directory").on_path(fs.root.text()));
+            return Err(
+                Error::new(Status::NotADirectory, "root_path is not a directory").on_path(fs.root.text())
+            );
         }
         Ok(fs)
     }

@@ -93,7 +93,9 @@ impl FileSystem {
             let remove = removal(found, path, time)?;
             let ino = Ino(remove.1.ino);
             if !recursive && state.dentries(ino, None).next().transpose()?.is_some() {
-                return Err(Error::new(Status::NotEmpty, "the directory is not empty").on_path(path.text()).into());
+                return Err(Error::new(Status::NotEmpty, "the directory is not empty")
+                    .on_path(path.text())
+                    .into());
             }
             let op = if recursive { Op::RemoveTree(remove.1) } else { Op::RemoveDir(remove.1) };
             Ok(Draft::new(Transaction { hops: remove.0, ops: vec![op.wrap()] }))
@@ -149,7 +151,9 @@ impl FileSystem {
             let target = resolve(state, &self.root, to, Last::NoFollow)?;
             let (parent, name, mut hops) = match &target.found {
                 Some(_) if !replace || target.name.is_empty() => {
-                    return Err(Error::new(Status::Exists, "the target exists already").on_path(to.text()).into());
+                    return Err(Error::new(Status::Exists, "the target exists already")
+                        .on_path(to.text())
+                        .into());
                 }
                 Some(_) => (target.parent, target.name, target.hops),
                 None => {
@@ -247,7 +251,9 @@ pub(super) fn existing_file(state: &Replica, root: &Path, path: &Path) -> Result
     let found = resolve(state, root, path, Last::Follow)?.existing(path)?;
     match found.inode.kind() {
         Kind::File => Ok(found),
-        _ => Err(Error::new(Status::IsADirectory, "it is a directory, not a file").on_path(path.text()).into()),
+        _ => {
+            Err(Error::new(Status::IsADirectory, "it is a directory, not a file").on_path(path.text()).into())
+        }
     }
 }
 

@@ -80,7 +80,8 @@ pub(super) fn read_extent(link: &Link, extent: &Extent, from: u64, out: &mut [u8
         };
         let bytes: &[u8] = (*block).as_ref();
         let wanted = (unit as usize - skip).min(out.len() - done);
-        let piece = bytes.get(skip..skip + wanted).ok_or_else(|| damaged("a block is shorter than its extent"))?;
+        let piece =
+            bytes.get(skip..skip + wanted).ok_or_else(|| damaged("a block is shorter than its extent"))?;
         out[done..done + wanted].copy_from_slice(piece);
         done += wanted;
     }

@@ -103,7 +103,9 @@ pub(crate) fn resolve(
                 let found = state.inode(ino)?.map(|inode| (ino, inode));
                 return Ok(Resolved { parent: directory, name, found, hops, must_be_dir });
             }
-            _ => return Err(error(Status::NotADirectory, "a component of the path is not a directory").into()),
+            _ => {
+                return Err(error(Status::NotADirectory, "a component of the path is not a directory").into());
+            }
         }
     }
 }

@@ -43,9 +43,7 @@ impl Data {
         }
         match self {
             Data::Memory(bytes) => Some(Data::Memory(bytes.slice(from as usize..to as usize))),
-            Data::Stored(extent) => {
-                extent.slice(extent.offset + from, extent.offset + to).map(Data::Stored)
-            }
+            Data::Stored(extent) => extent.slice(extent.offset + from, extent.offset + to).map(Data::Stored),
         }
     }
 }

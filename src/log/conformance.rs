@@ -71,7 +71,9 @@ fn one_of_many_writers_wins(make: &impl Fn(&[u8]) -> (Arc<dyn CommitLog>, Reopen
             let log = if thread % 2 == 0 { log.clone() } else { reopen() };
             scope.spawn(move || {
                 for n in 0..EACH {
-                    while let Append::Occupied = log.append(&[thread, n as u8], log.head().unwrap()).unwrap() {}
+                    while let Append::Occupied = log.append(&[thread, n as u8], log.head().unwrap()).unwrap()
+                    {
+                    }
                 }
             });
         }

@@ -106,7 +106,8 @@ impl CommitLog for SqliteLog {
 
     fn read(&self, from: Seq, limit: usize, max_bytes: usize) -> Result<Vec<(Seq, Bytes)>, LogError> {
         let reader = self.reader.lock();
-        let mut statement = reader.prepare_cached("SELECT n, bytes FROM slot WHERE n >= ?1 ORDER BY n LIMIT ?2")?;
+        let mut statement =
+            reader.prepare_cached("SELECT n, bytes FROM slot WHERE n >= ?1 ORDER BY n LIMIT ?2")?;
         let mut rows = statement.query(params![from.0 as i64, limit.min(i64::MAX as usize) as i64])?;
         let (mut slots, mut total, mut expected) = (Vec::new(), 0, from);
         while let Some(row) = rows.next()? {

@@ -178,7 +178,8 @@ pub fn consume(
 fn forget_sessions(scratch: &mut Scratch<'_>, at: Seq) -> Result<(), Stop> {
     let Some(until) = at.0.checked_sub(WINDOW) else { return Ok(()) };
     let (from, to) = key::expiries(Seq(until));
-    let expired: Vec<Bytes> = scratch.range(&from, &to).map(|p| p.map(|(k, _)| k)).collect::<Result<_, _>>()?;
+    let expired: Vec<Bytes> =
+        scratch.range(&from, &to).map(|p| p.map(|(k, _)| k)).collect::<Result<_, _>>()?;
     for key in expired {
         if let Some(session) = key::expiry_session(&key) {
             scratch.remove(key::session(session));
@@ -334,7 +335,8 @@ impl Judge<'_> {
             return Err(Refusal::Invalid.into());
         };
         let id = PublicKeys { sign, kem }.key_id();
-        let role = Role::try_from(op.role as i32).ok().filter(|r| *r != Role::None).ok_or(Refusal::Invalid)?;
+        let role =
+            Role::try_from(op.role as i32).ok().filter(|r| *r != Role::None).ok_or(Refusal::Invalid)?;
         if role != Role::Admin && self.is_last_admin(id)? {
             return Err(Refusal::LastAdmin.into());
         }

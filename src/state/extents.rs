@@ -80,7 +80,9 @@ impl Extent {
 impl Judge<'_> {
     pub(super) fn replace(&mut self, op: &Content) -> Result<(), Failure> {
         let (ino, inode) = self.content_target(op.ino)?;
-        if op.size > MAX_FILE_SIZE || op.extents.last().is_some_and(|e| e.offset.saturating_add(e.length) > op.size) {
+        if op.size > MAX_FILE_SIZE
+            || op.extents.last().is_some_and(|e| e.offset.saturating_add(e.length) > op.size)
+        {
             return Err(Refusal::TooLarge.into());
         }
         self.cut(ino, 0, u64::MAX)?;
@@ -230,7 +232,8 @@ fn continues(last: &Extent, next: &Extent) -> bool {
     let blocks = last.blocks();
     last.end() == next.offset
         && last.pack == next.pack
-        && (last.block_length == next.block_length || next.blocks() == 1 && next.block_length < last.block_length)
+        && (last.block_length == next.block_length
+            || next.blocks() == 1 && next.block_length < last.block_length)
         && next.skip == 0
         && (u64::from(last.skip) + last.length) % u64::from(last.block_length.max(1)) == 0
         && u64::from(last.block) + blocks == u64::from(next.block)

@@ -227,8 +227,11 @@ impl Parts {
         let sorted = references.windows(2).all(|p| p[0].first_key < p[1].first_key);
         let parts = references.into_iter().map(|reference| {
             let id = PartId::from_slice(&reference.id)?;
-            (reference.salt.len() == 32 && reference.index.is_some())
-                .then(|| Part { id, reference, index: OnceLock::new() })
+            (reference.salt.len() == 32 && reference.index.is_some()).then(|| Part {
+                id,
+                reference,
+                index: OnceLock::new(),
+            })
         });
         let parts: Option<Vec<Part>> = parts.collect();
         parts.filter(|_| sorted).map(|parts| Parts { parts, blocks })
@@ -298,13 +301,7 @@ impl Source for Parts {
             Ok(found) => found.unwrap_or((0, 0)),
             Err(stop) => return Box::new(std::iter::once(Err(stop))),
         };
-        Box::new(Cursor {
-            parts: self,
-            next: Some(start),
-            block: None,
-            from: from.to_vec(),
-            to: to.to_vec(),
-        })
+        Box::new(Cursor { parts: self, next: Some(start), block: None, from: from.to_vec(), to: to.to_vec() })
     }
 }
 
@@ -375,9 +372,11 @@ mod tests {
             let (bytes, _) = builder.finish();
             let block = SortedBlock::parse(bytes.into()).expect("own encoding");
             for (k, v) in &map {
-                prop_assert_eq!(block.get(k).as_deref(), Some(&v[..]));
+                let found = block.get(k);
+                prop_assert_eq!(found.as_deref(), Some(&v[..]));
             }
-            prop_assert_eq!(block.get(&probe).as_deref(), map.get(&probe).map(|v| &v[..]));
+            let found = block.get(&probe);
+            prop_assert_eq!(found.as_deref(), map.get(&probe).map(|v| &v[..]));
         }
 
         #[test]

@@ -109,8 +109,9 @@ impl Replica {
     pub fn from_checkpoint(manifest: &Manifest, parts: Parts) -> Option<Replica> {
         let entries = manifest.window.chunks_exact(64);
         let complete = entries.remainder().is_empty() && !manifest.window.is_empty();
-        let window: VecDeque<_> =
-            entries.filter_map(|e| Some((Hash::from_slice(&e[..32])?, Hash::from_slice(&e[32..])?))).collect();
+        let window: VecDeque<_> = entries
+            .filter_map(|e| Some((Hash::from_slice(&e[..32])?, Hash::from_slice(&e[32..])?)))
+            .collect();
         let reaches = manifest.position.min(WINDOW) as usize;
         let (_, hash) = *window.back().filter(|_| complete && window.len() >= reaches)?;
         Some(Replica {
@@ -222,7 +223,8 @@ impl Replica {
         if Arc::ptr_eq(&self.frozen, &snapshot.frozen) {
             self.parts = Arc::new(parts);
             self.frozen = Arc::default();
-            self.delta_bytes = self.delta.iter().map(|(k, v)| 64 + k.len() + v.as_ref().map_or(0, Bytes::len)).sum();
+            self.delta_bytes =
+                self.delta.iter().map(|(k, v)| 64 + k.len() + v.as_ref().map_or(0, Bytes::len)).sum();
         }
     }
 }

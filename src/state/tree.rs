@@ -305,5 +305,13 @@ impl Judge<'_> {
 }
 
 fn new_inode(kind: Kind, time: i64) -> Inode {
-    Inode { kind: kind.into(), links: 1, mtime: time, ctime: time, btime: time, atime: time, ..Inode::default() }
+    Inode {
+        kind: kind.into(),
+        links: 1,
+        mtime: time,
+        ctime: time,
+        btime: time,
+        atime: time,
+        ..Inode::default()
+    }
 }

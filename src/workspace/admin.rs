@@ -62,7 +62,11 @@ impl Workspace {
         let by_id = |a: &&AccountInfo| a.key_id.to_string() == name_or_key_id;
         let by_name = |a: &&AccountInfo| a.name == name_or_key_id;
         let live = accounts.iter().filter(|a| !a.revoked);
-        let found = accounts.iter().find(by_id).or_else(|| live.clone().find(by_name)).or_else(|| accounts.iter().find(by_name));
+        let found = accounts
+            .iter()
+            .find(by_id)
+            .or_else(|| live.clone().find(by_name))
+            .or_else(|| accounts.iter().find(by_name));
         found.cloned().ok_or_else(|| {
             Error::new(Status::NotFound, format!("there is no account {name_or_key_id:?} in the workspace"))
         })
@@ -120,7 +124,8 @@ impl Workspace {
         }
         let key = Key32::random(&self.env)?;
         let created = self.env.clock.now();
-        let genesis = Genesis::new(self.id, self.env.random_bytes()?, created, &self.account, &key, BLOCK_SIZE);
+        let genesis =
+            Genesis::new(self.id, self.env.random_bytes()?, created, &self.account, &key, BLOCK_SIZE);
         let genesis = genesis.encode_to_vec();
         let id = log_id(&genesis);
         SqliteLog::create(&self.filespace_folder(id), &genesis, self.timeout)?;
@@ -207,7 +212,8 @@ impl Workspace {
         let now = self.env.clock.now();
         let gone: Vec<KeyId> = {
             let state = self.state.lock();
-            let ended = state.accounts().iter().filter(|(_, a)| a.revoked || a.expiry != 0 && a.expiry <= now);
+            let ended =
+                state.accounts().iter().filter(|(_, a)| a.revoked || a.expiry != 0 && a.expiry <= now);
             ended.map(|(key_id, _)| *key_id).collect()
         };
         for key_id in gone {

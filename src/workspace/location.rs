@@ -76,7 +76,10 @@ mod tests {
         let folder = |url| Location::parse(url).unwrap().folder().display().to_string();
         assert_eq!(folder("file:///a/b"), "/a/b");
         assert_eq!(folder("file:///a%20b%25"), "/a b%");
-        assert_eq!(Location::parse(&Location::from(PathBuf::from("/x%y")).to_string()).unwrap().folder(), Path::new("/x%y"));
+        assert_eq!(
+            Location::parse(&Location::from(PathBuf::from("/x%y")).to_string()).unwrap().folder(),
+            Path::new("/x%y")
+        );
         for bad in ["", "/a", "file://a", "file:///a%2", "file:///%zz", "s3://bucket", "file:///a%00"] {
             assert_eq!(Location::parse(bad).unwrap_err().status(), Status::InvalidValue, "{bad}");
         }

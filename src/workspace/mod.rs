@@ -109,11 +109,16 @@ impl Workspace {
             ],
         };
         let state = WorkspaceState::open(&genesis)?;
-        let slot = seal_commit(env, &state, SessionId(env.random_bytes()?), account.key_id(), &first, |m| root.sign(m))?;
+        let slot = seal_commit(env, &state, SessionId(env.random_bytes()?), account.key_id(), &first, |m| {
+            root.sign(m)
+        })?;
         let log = SqliteLog::create(folder, &genesis, timeout).map_err(|e| {
             let error = Error::from(e);
             match error.status() {
-                Status::Exists => Error::new(Status::Exists, format!("there is a workspace in {} already", folder.display())),
+                Status::Exists => Error::new(
+                    Status::Exists,
+                    format!("there is a workspace in {} already", folder.display()),
+                ),
                 _ => error,
             }
         })?;
@@ -121,7 +126,9 @@ impl Workspace {
         put_grant(&store, id, id, &key, &account.public(), &account)?;
         match log.append(&slot, Seq(0))? {
             Append::Landed(_) => {}
-            Append::Occupied => return Err(Error::new(Status::Exists, "another process made a workspace here")),
+            Append::Occupied => {
+                return Err(Error::new(Status::Exists, "another process made a workspace here"));
+            }
             Append::Unknown(cause) => return Err(cause.into()),
         }
         store.sync()?;
@@ -130,13 +137,20 @@ impl Workspace {
     }
 
     /// Opens a workspace with a token: reads its log, tells unknown, revoked and expired accounts apart.
-    pub fn open(location: &Location, token: &Token, env: &Env, timeout: Duration, runtime: Handle) -> Result<Arc<Workspace>> {
+    pub fn open(
+        location: &Location,
+        token: &Token,
+        env: &Env,
+        timeout: Duration,
+        runtime: Handle,
+    ) -> Result<Arc<Workspace>> {
         let folder = location.folder();
         let log = SqliteLog::open(folder, timeout).map_err(|e| {
             let error = Error::from(e);
             match error.status() {
                 Status::NotFound => {
-                    let what = format!("there is no workspace at {location}; create one or check workspace.url");
+                    let what =
+                        format!("there is no workspace at {location}; create one or check workspace.url");
                     Error::new(Status::NotFound, what)
                 }
                 _ => error,
@@ -154,8 +168,9 @@ impl Workspace {
         let account = Arc::new(AccountKeys::derive(&token.secret, &id)?);
         check_account(&state, token, &account, env.clock.now())?;
         let store = FolderStore::new(folder);
-        let key = open_grant(&store, id, id, &account, &state)?
-            .ok_or_else(|| Error::new(Status::Integrity, "the workspace's key is not granted to this account"))?;
+        let key = open_grant(&store, id, id, &account, &state)?.ok_or_else(|| {
+            Error::new(Status::Integrity, "the workspace's key is not granted to this account")
+        })?;
         let name = name::open(&key, id, name::WORKSPACE, state.name())?;
         Ok(Arc::new(Workspace {
             id,
@@ -209,13 +224,17 @@ impl Workspace {
     /// The filespace of this name.
     pub fn filespace_named(&self, name: &str) -> Result<FilespaceInfo> {
         let found = self.filespaces()?.into_iter().find(|f| f.name == name);
-        found.ok_or_else(|| Error::new(Status::NotFound, format!("there is no filespace {name:?} in the workspace")))
+        found.ok_or_else(|| {
+            Error::new(Status::NotFound, format!("there is no filespace {name:?} in the workspace"))
+        })
     }
 
     /// The filespace with this id.
     pub fn filespace_with_id(&self, id: LogId) -> Result<FilespaceInfo> {
         let found = self.filespaces()?.into_iter().find(|f| f.id == id);
-        found.ok_or_else(|| Error::new(Status::NotFound, format!("there is no filespace {id} in the workspace")))
+        found.ok_or_else(|| {
+            Error::new(Status::NotFound, format!("there is no filespace {id} in the workspace"))
+        })
     }
 
     /// Links a filespace. An admin's link also takes away what revoked and expired accounts may do in it.
@@ -231,7 +250,8 @@ impl Workspace {
     fn link_parts(&self, id: LogId) -> Result<LinkParts> {
         let store = self.filespace_store(id);
         let key = open_grant(&store, self.id, id, &self.account, &self.state.lock())?.ok_or_else(|| {
-            let what = format!("account {} has no grant for filespace {id}; ask an admin", self.account.key_id());
+            let what =
+                format!("account {} has no grant for filespace {id}; ask an admin", self.account.key_id());
             Error::new(Status::AccessDenied, what)
         })?;
         let log = SqliteLog::open(&self.filespace_folder(id), self.timeout)?;
@@ -271,7 +291,10 @@ impl Workspace {
         let session = SessionId(self.env.random_bytes()?);
         let slot = {
             let state = self.state.lock();
-            let admin = state.accounts().get(&self.account.key_id()).is_some_and(|a| a.role == Role::Admin && !a.revoked);
+            let admin = state
+                .accounts()
+                .get(&self.account.key_id())
+                .is_some_and(|a| a.role == Role::Admin && !a.revoked);
             if !admin {
                 return Err(Error::new(Status::AccessDenied, "only an admin of the workspace may do this"));
             }

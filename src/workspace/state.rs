@@ -108,7 +108,8 @@ impl WorkspaceState {
         }
         let decoded = WorkspaceGenesis::decode(genesis).map_err(|e| broken().caused_by(e))?;
         if decoded.format_version != FORMAT_VERSION {
-            let what = format!("the workspace has format version {}; this library reads 1", decoded.format_version);
+            let what =
+                format!("the workspace has format version {}; this library reads 1", decoded.format_version);
             return Err(Error::new(Status::UpgradeRequired, what));
         }
         let root: [u8; 32] = decoded.root[..].try_into().map_err(|_| broken())?;

@@ -16,7 +16,10 @@ pub fn check(store: &dyn Store) {
     assert_eq!(&store.get_range("packs/00/aa", 2, 3).unwrap()[..], b"234");
     assert_eq!(store.get("packs/00/ab").unwrap().len(), 0);
     assert!(matches!(store.get_range("packs/00/aa", 8, 3), Err(StoreError::Short { .. })));
-    assert!(matches!(store.get_range("packs/00/aa", u64::MAX, 3), Err(StoreError::Short { .. } | StoreError::Io { .. })));
+    assert!(matches!(
+        store.get_range("packs/00/aa", u64::MAX, 3),
+        Err(StoreError::Short { .. } | StoreError::Io { .. })
+    ));
 
     store.put("packs/00/aa", b"0123456789").unwrap();
     assert!(matches!(store.put("packs/00/aa", b"other"), Err(StoreError::Exists { .. })));

@@ -47,7 +47,10 @@ impl FolderStore {
         let mut file = match new_file(folder) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-                self.unsynced.lock().folders.extend(folder.ancestors().take_while(|f| f.starts_with(&self.root)).map(Path::to_owned));
+                self.unsynced
+                    .lock()
+                    .folders
+                    .extend(folder.ancestors().take_while(|f| f.starts_with(&self.root)).map(Path::to_owned));
                 new_file(folder)?
             }
             made => made?,

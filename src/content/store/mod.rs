@@ -95,7 +95,9 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Error {
         let status = match &error {
             // The state refers to it: it should be there.
-            StoreError::NotFound { .. } | StoreError::Short { .. } | StoreError::Exists { .. } => Status::Integrity,
+            StoreError::NotFound { .. } | StoreError::Short { .. } | StoreError::Exists { .. } => {
+                Status::Integrity
+            }
             StoreError::Full { .. } => Status::NoSpace,
             StoreError::Io { .. } => Status::Io,
         };

@@ -1,0 +1,2335 @@
+/* liblucidlink: a shared, end-to-end encrypted cloud file system inside any process.
+ *
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Generated from src/ffi by build.rs; do not edit.
+ *
+ * Every function that can fail returns LL_OK (0) or a negative LL_ERR_ number, and fills `err` if it is not NULL.
+ * Handles are integers; 0 is none. A stale, freed or wrong one is LL_ERR_INVALID_HANDLE, never undefined behaviour.
+ * Every handle may be used from any thread at the same time. Strings are UTF-8 and NUL-terminated. The library keeps no
+ * pointer of the caller's after a call returns. Structs start with struct_size: use the LL_..._INIT macros.
+ * Beside the errors that a function names, every one may return LL_ERR_FORKED (in a child after fork),
+ * LL_ERR_PANIC and LL_ERR_POISONED. The conventions as a whole: docs/c-conventions.md.
+ */
+
+#ifndef LUCIDLINK_H
+#define LUCIDLINK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(LL_STATIC)
+#define LL_API
+#elif defined(__GNUC__)
+#define LL_API __attribute__((visibility("default")))
+#else
+#define LL_API
+#endif
+
+#if defined(__GNUC__)
+#define LL_NODISCARD __attribute__((warn_unused_result))
+#else
+#define LL_NODISCARD
+#endif
+
+/** The version of this header. */
+#define LL_VERSION_MAJOR 0
+#define LL_VERSION_MINOR 1
+#define LL_VERSION_PATCH 0
+
+/** No handle. */
+#define LL_INVALID_HANDLE ((uint64_t)0)
+
+
+/**
+ * The call may succeed later without a change by the caller.
+ */
+#define LL_ERROR_RETRYABLE 1
+
+/**
+ * The call ended before its outcome was known: it may have taken effect, or still may.
+ */
+#define LL_ERROR_MAYBE_APPLIED 2
+
+/**
+ * The link refuses all further work.
+ */
+#define LL_ERROR_FATAL 4
+
+/**
+ * Only what failed and could not be mended.
+ */
+#define LL_LOG_ERROR 1
+
+/**
+ * Also what failed and was mended, or will be tried again.
+ */
+#define LL_LOG_WARN 2
+
+/**
+ * Also what happens at large.
+ */
+#define LL_LOG_INFO 3
+
+/**
+ * Also what happens in detail.
+ */
+#define LL_LOG_DEBUG 4
+
+/**
+ * A temporary folder, always removed.
+ */
+#define LL_STORAGE_SANDBOXED 0
+
+/**
+ * The folder .lucid under a root, removed at stop unless persist_on_exit is set.
+ */
+#define LL_STORAGE_PHYSICAL 1
+
+/**
+ * Unlinking publishes what open files wrote and makes everything survive power loss.
+ */
+#define LL_SYNC_ALL 0
+
+/**
+ * Unlinking drops what was not published.
+ */
+#define LL_SYNC_NONE 1
+
+/**
+ * May read.
+ */
+#define LL_ROLE_READER 1
+
+/**
+ * May read and write.
+ */
+#define LL_ROLE_WRITER 2
+
+/**
+ * May also make, grant and revoke.
+ */
+#define LL_ROLE_ADMIN 3
+
+/**
+ * Bytes that suffice for a token with its NUL.
+ */
+#define LL_TOKEN_SIZE 128
+
+/**
+ * A regular file.
+ */
+#define LL_TYPE_FILE 1
+
+/**
+ * A directory.
+ */
+#define LL_TYPE_DIRECTORY 2
+
+/**
+ * A symbolic link.
+ */
+#define LL_TYPE_SYMLINK 3
+
+/**
+ * Do not follow a symbolic link at the end of the path.
+ */
+#define LL_NOFOLLOW 1
+
+/**
+ * Replace what is at the target, as POSIX rename does.
+ */
+#define LL_MOVE_REPLACE 1
+
+/**
+ * A time that is to stay as it is.
+ */
+#define LL_TIME_OMIT INT64_MIN
+
+/**
+ * From the start of the file.
+ */
+#define LL_SEEK_SET 0
+
+/**
+ * From the handle's position.
+ */
+#define LL_SEEK_CUR 1
+
+/**
+ * From the end of the file.
+ */
+#define LL_SEEK_END 2
+
+/**
+ * The result of every function that can fail: LL_OK or one of the negative LL_ERR_ numbers. Groups: -1xx argument and
+ * handle, -2xx state, -3xx authentication and access, -4xx file system, -5xx store and network, -6xx
+ * integrity, -9xx internal. A number never changes its meaning. @since 0.1.0
+ */
+typedef int32_t ll_status;
+
+/**
+ * Detail of a failure. Set `struct_size` to `sizeof(ll_error)` (LL_ERROR_INIT does), pass a pointer to it as the last
+ * argument, and read it if the function failed; nothing in it needs to be freed. @since 0.1.0
+ */
+typedef struct ll_error {
+  /**
+   * sizeof(ll_error), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * The status that the function returned.
+   */
+  int32_t code;
+  /**
+   * The operating system's error number that caused it, else the closest one (Linux numbers).
+   */
+  int32_t os_errno;
+  /**
+   * The HTTP status that caused it; 0 if there was none.
+   */
+  int32_t http_status;
+  /**
+   * LL_ERROR_RETRYABLE, LL_ERROR_MAYBE_APPLIED, LL_ERROR_FATAL.
+   */
+  uint32_t flags;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * The group of the status: argument, state, access, filesystem, store, integrity or internal.
+   */
+  char domain[32];
+  /**
+   * What failed, on what, and what to do; UTF-8, cut at a character's end if it is long.
+   */
+  char message[512];
+} ll_error;
+
+/**
+ * Receives what the library has to say: the level, a NUL-terminated UTF-8 text that is valid during the call, and the
+ * pointer that was registered. It may come on any thread, several at once, must not block, must not call
+ * the library, and must not throw or jump out. @since 0.1.0
+ */
+typedef void (*ll_log_fn)(int32_t level, const char *message, void *user);
+
+/**
+ * Is called once when a registered pointer is no longer used. @since 0.1.0
+ */
+typedef void (*ll_free_fn)(void *user);
+
+/**
+ * A set of settings. 0 is no handle. @since 0.1.0
+ */
+typedef uint64_t ll_config;
+
+/**
+ * What there is to know about a configuration key. @since 0.1.0
+ */
+typedef struct ll_config_key {
+  /**
+   * sizeof(ll_config_key), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * The key.
+   */
+  const char *key;
+  /**
+   * Its type: "string", "integer" or "boolean".
+   */
+  const char *kind;
+  /**
+   * Its value if it is not set; empty if that is worked out as `meaning` says.
+   */
+  const char *default_value;
+  /**
+   * What it means, with units and range.
+   */
+  const char *meaning;
+} ll_config_key;
+
+/**
+ * Where a daemon keeps what it keeps on the local disk. @since 0.1.0
+ */
+typedef struct ll_storage_options {
+  /**
+   * sizeof(ll_storage_options), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * LL_STORAGE_SANDBOXED or LL_STORAGE_PHYSICAL.
+   */
+  uint32_t mode;
+  /**
+   * LL_STORAGE_PHYSICAL: not 0 keeps the folder after stop.
+   */
+  uint32_t persist_on_exit;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * LL_STORAGE_PHYSICAL: the folder that gets .lucid; NULL for the working directory.
+   */
+  const char *root_path;
+} ll_storage_options;
+
+/**
+ * A daemon. 0 is no handle. @since 0.1.0
+ */
+typedef uint64_t ll_daemon;
+
+/**
+ * What a daemon does at the moment. @since 0.1.0
+ */
+typedef struct ll_daemon_state {
+  /**
+   * sizeof(ll_daemon_state), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * 1 if it was started and not stopped.
+   */
+  uint32_t running;
+  /**
+   * 1 if a workspace is open.
+   */
+  uint32_t authenticated;
+  /**
+   * How many filespaces are linked.
+   */
+  uint32_t linked;
+} ll_daemon_state;
+
+/**
+ * An open workspace. 0 is no handle. @since 0.1.0
+ */
+typedef uint64_t ll_workspace;
+
+/**
+ * A list of filespaces. 0 is no handle. @since 0.1.0
+ */
+typedef uint64_t ll_filespaces;
+
+/**
+ * A filespace of a workspace. @since 0.1.0
+ */
+typedef struct ll_filespace_info {
+  /**
+   * sizeof(ll_filespace_info), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * 1 if this account has a grant for it, else 0.
+   */
+  uint32_t accessible;
+  /**
+   * When it was made, nanoseconds since 1970.
+   */
+  int64_t created_ns;
+  /**
+   * Its id; belongs to the list.
+   */
+  const char *id;
+  /**
+   * Its name; belongs to the list.
+   */
+  const char *name;
+} ll_filespace_info;
+
+/**
+ * How a filespace is linked. @since 0.1.0
+ */
+typedef struct ll_link_options {
+  /**
+   * sizeof(ll_link_options), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * LL_SYNC_ALL or LL_SYNC_NONE.
+   */
+  uint32_t sync_mode;
+  /**
+   * Not 0: refuse everything that writes.
+   */
+  uint32_t read_only;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * The filespace's name; exactly one of name and id is given, the other is NULL.
+   */
+  const char *name;
+  /**
+   * The filespace's id, 64 hexadecimal digits.
+   */
+  const char *id;
+  /**
+   * The subtree that is seen as "/"; NULL for all. A convenience, not access control.
+   */
+  const char *root_path;
+} ll_link_options;
+
+/**
+ * A linked filespace. 0 is no handle. @since 0.1.0
+ */
+typedef uint64_t ll_filespace;
+
+/**
+ * A list of accounts. 0 is no handle. @since 0.1.0
+ */
+typedef uint64_t ll_accounts;
+
+/**
+ * An account of a workspace. @since 0.1.0
+ */
+typedef struct ll_account_info {
+  /**
+   * sizeof(ll_account_info), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * LL_ROLE_READER, LL_ROLE_WRITER or LL_ROLE_ADMIN.
+   */
+  uint32_t role;
+  /**
+   * 1 if it was revoked, else 0.
+   */
+  uint32_t revoked;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * When it ends, nanoseconds since 1970; 0: never.
+   */
+  int64_t expiry_ns;
+  /**
+   * Its key id, 32 hexadecimal digits; belongs to the list.
+   */
+  const char *key_id;
+  /**
+   * Its name; belongs to the list.
+   */
+  const char *name;
+} ll_account_info;
+
+/**
+ * A position in a filespace's history. @since 0.1.0
+ */
+typedef struct ll_position {
+  /**
+   * sizeof(ll_position), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * The number of the commit.
+   */
+  uint64_t seq;
+  /**
+   * The life of the log: all zeroes until a recovery from power loss.
+   */
+  uint8_t incarnation[16];
+  /**
+   * The hash of the log up to it.
+   */
+  uint8_t hash[32];
+} ll_position;
+
+/**
+ * How much there is in a filespace, kept exactly. @since 0.1.0
+ */
+typedef struct ll_statistics {
+  /**
+   * sizeof(ll_statistics), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Regular files.
+   */
+  uint64_t files;
+  /**
+   * Directories, the root included.
+   */
+  uint64_t directories;
+  /**
+   * Symbolic links.
+   */
+  uint64_t symlinks;
+  /**
+   * The sum of the sizes of all files, in bytes.
+   */
+  uint64_t content_bytes;
+  /**
+   * Bytes of files that are stored (without holes).
+   */
+  uint64_t live_bytes;
+  /**
+   * Bytes of the packs that hold them, without what is stored in commits.
+   */
+  uint64_t stored_bytes;
+} ll_statistics;
+
+/**
+ * A list of directory entries. 0 is no handle. @since 0.1.0
+ */
+typedef uint64_t ll_entries;
+
+/**
+ * A file, directory or symbolic link. Times are nanoseconds since 1970, UTC. @since 0.1.0
+ */
+typedef struct ll_entry {
+  /**
+   * sizeof(ll_entry), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * LL_TYPE_FILE, LL_TYPE_DIRECTORY or LL_TYPE_SYMLINK.
+   */
+  uint32_t type;
+  /**
+   * Bytes of content (of the target for a symbolic link; 0 for a directory).
+   */
+  uint64_t size;
+  /**
+   * A number that the file keeps for life and that no other ever gets.
+   */
+  uint64_t file_id;
+  /**
+   * Last change of content.
+   */
+  int64_t mtime_ns;
+  /**
+   * Last change of anything.
+   */
+  int64_t ctime_ns;
+  /**
+   * Creation.
+   */
+  int64_t created_ns;
+  /**
+   * Access time as last set; reading does not move it.
+   */
+  int64_t atime_ns;
+  /**
+   * The position of the last change of content.
+   */
+  uint64_t version;
+  /**
+   * Permission bits.
+   */
+  uint32_t mode;
+  /**
+   * Owner.
+   */
+  uint32_t uid;
+  /**
+   * Group.
+   */
+  uint32_t gid;
+  /**
+   * How many names it has; 1 for a directory.
+   */
+  uint32_t link_count;
+  /**
+   * Its name; belongs to the list. NULL from ll_fs_get_entry.
+   */
+  const char *name;
+} ll_entry;
+
+/**
+ * How a file is opened. @since 0.1.0
+ */
+typedef struct ll_open_options {
+  /**
+   * sizeof(ll_open_options), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * Permission bits of a file that is made, 1 to 07777; 0: 0644.
+   */
+  uint32_t mode;
+} ll_open_options;
+
+/**
+ * An open file. 0 is no handle. @since 0.1.0
+ */
+typedef uint64_t ll_file;
+
+/**
+ * Success.
+ */
+#define LL_OK 0
+
+/**
+ * An argument is not valid.
+ */
+#define LL_ERR_INVALID_ARGUMENT -101
+
+/**
+ * The handle is stale, foreign, freed or of another kind.
+ */
+#define LL_ERR_INVALID_HANDLE -102
+
+/**
+ * The caller's buffer is too small; the needed size was returned.
+ */
+#define LL_ERR_BUFFER_TOO_SMALL -103
+
+/**
+ * An option or flag that this version does not know is set.
+ */
+#define LL_ERR_UNSUPPORTED_OPTION -104
+
+/**
+ * There is no configuration key of this name.
+ */
+#define LL_ERR_UNKNOWN_KEY -105
+
+/**
+ * The value of a configuration key is not valid.
+ */
+#define LL_ERR_INVALID_VALUE -106
+
+/**
+ * The path is not absolute, contains '..' or NUL, or is not UTF-8.
+ */
+#define LL_ERR_INVALID_PATH -107
+
+/**
+ * A name exceeds 255 bytes or a path 4096 bytes.
+ */
+#define LL_ERR_NAME_TOO_LONG -108
+
+/**
+ * The daemon is not running; start it first.
+ */
+#define LL_ERR_DAEMON_NOT_RUNNING -201
+
+/**
+ * Another daemon runs in this process; stop it or set daemon.allow_multiple.
+ */
+#define LL_ERR_DAEMON_ACTIVE -202
+
+/**
+ * The process was forked; a child cannot use its parent's handles.
+ */
+#define LL_ERR_FORKED -203
+
+/**
+ * The filespace is not linked any more.
+ */
+#define LL_ERR_NOT_LINKED -204
+
+/**
+ * The storage folder is in use by another process.
+ */
+#define LL_ERR_STORAGE_BUSY -205
+
+/**
+ * An internal failure stopped this link; unlink it and link again.
+ */
+#define LL_ERR_POISONED -206
+
+/**
+ * The log needs a newer version of this library.
+ */
+#define LL_ERR_UPGRADE_REQUIRED -207
+
+/**
+ * The log has a fork; an admin must accept it before anything is written.
+ */
+#define LL_ERR_LOG_FORKED -208
+
+/**
+ * The log must be recovered by a process that may write to it.
+ */
+#define LL_ERR_RECOVERY_NEEDED -209
+
+/**
+ * The log is older than a head that was seen before.
+ */
+#define LL_ERR_LOG_ROLLED_BACK -210
+
+/**
+ * This client's state differs from the one that the log records.
+ */
+#define LL_ERR_STATE_DIVERGED -211
+
+/**
+ * The filespace was deleted.
+ */
+#define LL_ERR_FILESPACE_DELETED -212
+
+/**
+ * Another owner holds a conflicting lock.
+ */
+#define LL_ERR_LOCKED -213
+
+/**
+ * Waiting for this lock would never end.
+ */
+#define LL_ERR_DEADLOCK -214
+
+/**
+ * A lock that protected this write was lost.
+ */
+#define LL_ERR_LOCK_LOST -215
+
+/**
+ * The log no longer reaches back to this position.
+ */
+#define LL_ERR_POSITION_TRUNCATED -216
+
+/**
+ * The token is malformed.
+ */
+#define LL_ERR_INVALID_TOKEN -301
+
+/**
+ * The account was refused: unknown, revoked or expired.
+ */
+#define LL_ERR_AUTHENTICATION -302
+
+/**
+ * The account's role does not allow this.
+ */
+#define LL_ERR_ACCESS_DENIED -303
+
+/**
+ * The link or the handle is read-only.
+ */
+#define LL_ERR_READ_ONLY -304
+
+/**
+ * There is no such file, directory or filespace.
+ */
+#define LL_ERR_NOT_FOUND -401
+
+/**
+ * The name exists already.
+ */
+#define LL_ERR_EXISTS -402
+
+/**
+ * A component of the path is not a directory.
+ */
+#define LL_ERR_NOT_A_DIRECTORY -403
+
+/**
+ * The path names a directory.
+ */
+#define LL_ERR_IS_A_DIRECTORY -404
+
+/**
+ * The directory is not empty.
+ */
+#define LL_ERR_NOT_EMPTY -405
+
+/**
+ * More than 40 symbolic links were followed.
+ */
+#define LL_ERR_TOO_MANY_SYMLINKS -406
+
+/**
+ * A directory cannot be moved below itself.
+ */
+#define LL_ERR_MOVE_INTO_ITSELF -407
+
+/**
+ * The file would exceed the largest size.
+ */
+#define LL_ERR_FILE_TOO_LARGE -408
+
+/**
+ * The quota or the store is full.
+ */
+#define LL_ERR_NO_SPACE -409
+
+/**
+ * The handle was not opened for this.
+ */
+#define LL_ERR_WRONG_MODE -410
+
+/**
+ * The file was deleted meanwhile.
+ */
+#define LL_ERR_DELETED -411
+
+/**
+ * The version that this handle reads is gone; refresh it.
+ */
+#define LL_ERR_STALE -412
+
+/**
+ * The path does not name a symbolic link.
+ */
+#define LL_ERR_NOT_A_SYMLINK -413
+
+/**
+ * The store or a local file failed.
+ */
+#define LL_ERR_IO -501
+
+/**
+ * The deadline passed.
+ */
+#define LL_ERR_TIMEOUT -502
+
+/**
+ * The store lacks a guarantee that the log needs.
+ */
+#define LL_ERR_STORE_UNSUITABLE -503
+
+/**
+ * Stored data is damaged, missing or forged.
+ */
+#define LL_ERR_INTEGRITY -601
+
+/**
+ * An internal rule was broken; please report it.
+ */
+#define LL_ERR_INTERNAL -901
+
+/**
+ * An internal failure was caught; the link concerned refuses further work.
+ */
+#define LL_ERR_PANIC -902
+
+/**
+ * The memory limit does not allow this.
+ */
+#define LL_ERR_NO_MEMORY -903
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The name of a status, such as "LL_ERR_NOT_FOUND"; "LL_ERR_UNKNOWN" for a number that is none.
+ *
+ * @param status The status.
+ * Ownership: the string is static.
+ * Threads: any. Blocking: no. Errors: none. @since 0.1.0
+ */
+LL_API const char *ll_status_name(ll_status status);
+
+/**
+ * One sentence about a status, for people.
+ *
+ * @param status The status.
+ * Ownership: the string is static.
+ * Threads: any. Blocking: no. Errors: none. @since 0.1.0
+ */
+LL_API const char *ll_status_text(ll_status status);
+
+/**
+ * Whether the same call may succeed later without a change by the caller: 1 or 0.
+ *
+ * @param status The status.
+ * Threads: any. Blocking: no. Errors: none. @since 0.1.0
+ */
+LL_API int32_t ll_status_is_retryable(ll_status status);
+
+/**
+ * The statuses by index, for bindings that make a type for each; a number that is none behind the last.
+ *
+ * @param index From 0 on.
+ * @param status Receives the status; may be NULL.
+ * @return 1 if there is a status of this index, else 0.
+ * Threads: any. Blocking: no. Errors: none. @since 0.1.0
+ */
+LL_API
+int32_t ll_status_at(size_t index,
+                     ll_status *status);
+
+/**
+ * Sets a record's size and zeroes the rest, for languages that cannot use LL_ERROR_INIT.
+ *
+ * @param err The record; NULL is allowed and does nothing.
+ * Threads: any. Blocking: no. Errors: none. @since 0.1.0
+ */
+LL_API void ll_error_init(struct ll_error *err);
+
+/**
+ * The status of the last failure on this thread; LL_OK if there was none. Successes do not reset it. Language
+ * bindings use the `err` argument instead: their next call may run on another thread.
+ *
+ * Threads: any; speaks of the calling one. Blocking: no. Errors: none. @since 0.1.0
+ */
+LL_API
+ll_status ll_last_error_code(void);
+
+/**
+ * The message of the last failure on this thread; an empty string if there was none.
+ *
+ * Ownership: the string belongs to the thread and is valid until its next failing call.
+ * Threads: any; speaks of the calling one. Blocking: no. Errors: none. @since 0.1.0
+ */
+LL_API const char *ll_last_error_message(void);
+
+/**
+ * The detail of the last failure on this thread.
+ *
+ * @param err The record that receives it; left as it is if there was no failure.
+ * Threads: any; speaks of the calling one. Blocking: no. Errors: none. @since 0.1.0
+ */
+LL_API void ll_last_error(struct ll_error *err);
+
+/**
+ * The whole path of the last failure on this thread, which the message may show shortened.
+ *
+ * @param buf Receives the path, NUL-terminated if `cap` > 0; may be NULL if `cap` is 0.
+ * @param cap Bytes that `buf` has.
+ * @param needed Receives the bytes that the path needs with its NUL; may be NULL.
+ * Threads: any; speaks of the calling one. Blocking: no.
+ * Errors: LL_ERR_BUFFER_TOO_SMALL. @since 0.1.0
+ */
+LL_API ll_status ll_last_error_path(char *buf, size_t cap, size_t *needed);
+
+/**
+ * The library's version, such as "0.1.0".
+ *
+ * @return The version.
+ * Ownership: the string is static
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API const char *ll_version(void);
+
+/**
+ * The version of the C interface: the number in the library's soname. It changes only when something
+ * that was there is taken away or changed.
+ *
+ * @return The version.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+uint32_t ll_abi_version(void);
+
+/**
+ * Sets who receives what the library has to say beside its results; without a callback it says nothing,
+ * and it never writes to stdout or stderr. Replaces the callback before; when this returns, that one is
+ * not running and will not be called again.
+ *
+ * @param level LL_LOG_ERROR to LL_LOG_DEBUG: the least important level that is wanted.
+ * @param callback The function, or NULL for none.
+ * @param user Passed to the function; the library does not look at it.
+ * @param free_user Called with `user` exactly once: when the callback is replaced, or at once if this
+ * fails; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until a call of the replaced callback returns.
+ * Errors: LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API
+ll_status ll_log_set_callback(int32_t level,
+                              ll_log_fn callback,
+                              void *user,
+                              ll_free_fn free_user,
+                              struct ll_error *err);
+
+/**
+ * Makes a set of settings in which every key has its default.
+ *
+ * @param config Receives the handle.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: free it with ll_config_free
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API ll_status ll_config_new(ll_config *config, struct ll_error *err);
+
+/**
+ * Sets a key. ll_config_describe lists all keys.
+ *
+ * @param config The settings.
+ * @param key The key.
+ * @param value Its value, as text.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_UNKNOWN_KEY, LL_ERR_INVALID_VALUE.
+ * @since 0.1.0
+ */
+LL_API
+ll_status ll_config_set(ll_config config,
+                        const char *key,
+                        const char *value,
+                        struct ll_error *err);
+
+/**
+ * The value of a key, or its default.
+ *
+ * @param config The settings.
+ * @param key The key.
+ * @param buf Receives the value, NUL-terminated if `cap` > 0; may be NULL if `cap` is 0.
+ * @param cap Bytes that `buf` has.
+ * @param needed Receives the bytes needed, the NUL included; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_UNKNOWN_KEY, LL_ERR_BUFFER_TOO_SMALL.
+ * @since 0.1.0
+ */
+LL_API
+ll_status ll_config_get(ll_config config,
+                        const char *key,
+                        char *buf,
+                        size_t cap,
+                        size_t *needed,
+                        struct ll_error *err);
+
+/**
+ * Describes the keys that there are, by index.
+ *
+ * @param index From 0 on.
+ * @param info Receives the description; set its struct_size.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: the strings are static
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND behind the last key. @since 0.1.0
+ */
+LL_API ll_status ll_config_describe(size_t index, struct ll_config_key *info, struct ll_error *err);
+
+/**
+ * Sets the size of a key description and zeroes the rest, for languages that cannot use
+ * LL_CONFIG_KEY_INIT.
+ *
+ * @param info The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API void ll_config_key_init(struct ll_config_key *info);
+
+/**
+ * Frees a set of settings; daemons made from it keep theirs. Never blocks on log or store and never
+ * fails; a handle that is 0 or already freed is ignored.
+ *
+ * @param handle The handle.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API void ll_config_free(ll_config handle);
+
+/**
+ * Makes a daemon that is not running.
+ *
+ * @param config Settings, which are copied; 0 for the defaults.
+ * @param options Local storage; NULL for a temporary folder.
+ * @param daemon Receives the handle.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: free it with ll_daemon_free
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+ */
+LL_API
+ll_status ll_daemon_new(ll_config config,
+                        const struct ll_storage_options *options,
+                        ll_daemon *daemon,
+                        struct ll_error *err);
+
+/**
+ * Sets the size of storage options and zeroes the rest, for languages that cannot use
+ * LL_STORAGE_OPTIONS_INIT.
+ *
+ * @param options The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API void ll_storage_options_init(struct ll_storage_options *options);
+
+/**
+ * Starts a daemon: takes its local storage and starts its threads. Again on a running daemon: nothing
+ * happens. One daemon of a process runs at a time unless daemon.allow_multiple is true.
+ *
+ * @param daemon The daemon.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: on local files only.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_DAEMON_ACTIVE, LL_ERR_STORAGE_BUSY, LL_ERR_IO. @since 0.1.0
+ */
+LL_API
+ll_status ll_daemon_start(ll_daemon daemon,
+                          struct ll_error *err);
+
+/**
+ * Stops a daemon: unlinks its filespaces, with the final sync that their sync mode asks for, cleans up
+ * its storage, ends its threads. Handles of its workspaces, filespaces and files are invalid afterwards.
+ * The first failure of a sync is returned after all that. Again: nothing happens.
+ *
+ * @param daemon The daemon.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, what a sync can fail with. @since 0.1.0
+ */
+LL_API
+ll_status ll_daemon_stop(ll_daemon daemon,
+                         struct ll_error *err);
+
+/**
+ * Whether a daemon runs.
+ *
+ * @param daemon The daemon.
+ * @param running Receives 1 or 0.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API ll_status ll_daemon_is_running(ll_daemon daemon, int32_t *running, struct ll_error *err);
+
+/**
+ * What a daemon does at the moment.
+ *
+ * @param daemon The daemon.
+ * @param state Receives it; set its struct_size.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API
+ll_status ll_daemon_status(ll_daemon daemon,
+                           struct ll_daemon_state *state,
+                           struct ll_error *err);
+
+/**
+ * Sets the size of a daemon state and zeroes the rest, for languages that cannot use
+ * LL_DAEMON_STATE_INIT.
+ *
+ * @param state The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API void ll_daemon_state_init(struct ll_daemon_state *state);
+
+/**
+ * The folder of a running daemon's local storage.
+ *
+ * @param daemon The daemon.
+ * @param buf Receives the path, NUL-terminated if `cap` > 0; may be NULL if `cap` is 0.
+ * @param cap Bytes that `buf` has.
+ * @param needed Receives the bytes needed, the NUL included; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_DAEMON_NOT_RUNNING, LL_ERR_BUFFER_TOO_SMALL. @since 0.1.0
+ */
+LL_API
+ll_status ll_daemon_root_path(ll_daemon daemon,
+                              char *buf,
+                              size_t cap,
+                              size_t *needed,
+                              struct ll_error *err);
+
+/**
+ * Opens the configured workspace (workspace.url) with a service-account token. Nothing is stored, and
+ * nothing but the workspace is asked.
+ *
+ * @param daemon A running daemon.
+ * @param token The token: sa_live:<key id>:<secret>. It appears in no message.
+ * @param workspace Receives the handle.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: free it with ll_workspace_free; it goes with its daemon
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_DAEMON_NOT_RUNNING, LL_ERR_INVALID_TOKEN (malformed),
+ * LL_ERR_AUTHENTICATION (unknown, revoked or expired: the message says which), LL_ERR_NOT_FOUND (no
+ * workspace there), LL_ERR_INTEGRITY. @since 0.1.0
+ */
+LL_API
+ll_status ll_authenticate(ll_daemon daemon,
+                          const char *token,
+                          ll_workspace *workspace,
+                          struct ll_error *err);
+
+/**
+ * Frees a daemon. One that runs ends without the final sync: what was not published is dropped; call
+ * ll_daemon_stop first. Never blocks on log or store and never fails.
+ *
+ * @param handle The handle; 0 or one already freed is ignored.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+void ll_daemon_free(ll_daemon handle);
+
+/**
+ * The id of a workspace, 64 hexadecimal digits.
+ *
+ * @param workspace The workspace.
+ * @param buf Receives the id, NUL-terminated if `cap` > 0; may be NULL if `cap` is 0.
+ * @param cap Bytes that `buf` has.
+ * @param needed Receives the bytes needed, the NUL included; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_BUFFER_TOO_SMALL. @since 0.1.0
+ */
+LL_API
+ll_status ll_workspace_id(ll_workspace workspace,
+                          char *buf,
+                          size_t cap,
+                          size_t *needed,
+                          struct ll_error *err);
+
+/**
+ * The name of a workspace.
+ *
+ * @param workspace The workspace.
+ * @param buf Receives the name, NUL-terminated if `cap` > 0; may be NULL if `cap` is 0.
+ * @param cap Bytes that `buf` has.
+ * @param needed Receives the bytes needed, the NUL included; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_BUFFER_TOO_SMALL. @since 0.1.0
+ */
+LL_API
+ll_status ll_workspace_name(ll_workspace workspace,
+                            char *buf,
+                            size_t cap,
+                            size_t *needed,
+                            struct ll_error *err);
+
+/**
+ * Lists the filespaces of a workspace, by name; also those for which this account has no grant.
+ *
+ * @param workspace The workspace.
+ * @param list Receives the list.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: free it with ll_filespaces_free
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API
+ll_status ll_workspace_list_filespaces(ll_workspace workspace,
+                                       ll_filespaces *list,
+                                       struct ll_error *err);
+
+/**
+ * Lists the filespaces that the workspace's daemon has linked.
+ *
+ * @param workspace The workspace.
+ * @param list Receives the list.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: free it with ll_filespaces_free
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API
+ll_status ll_workspace_linked_filespaces(ll_workspace workspace,
+                                         ll_filespaces *list,
+                                         struct ll_error *err);
+
+/**
+ * How many entries a list has.
+ *
+ * @param list The list.
+ * @param count Receives the number.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API ll_status ll_filespaces_count(ll_filespaces list, size_t *count, struct ll_error *err);
+
+/**
+ * An entry of a list.
+ *
+ * @param list The list.
+ * @param index From 0 on.
+ * @param info Receives the entry; set its struct_size.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: the strings belong to the list
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API
+ll_status ll_filespaces_get(ll_filespaces list,
+                            size_t index,
+                            struct ll_filespace_info *info,
+                            struct ll_error *err);
+
+/**
+ * Frees a list of filespaces. Never blocks on log or store and never fails; a handle that is 0 or
+ * already freed is ignored.
+ *
+ * @param handle The handle.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API void ll_filespaces_free(ll_filespaces handle);
+
+/**
+ * Sets the size of a filespace info and zeroes the rest, for languages that cannot use
+ * LL_FILESPACE_INFO_INIT.
+ *
+ * @param info The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API void ll_filespace_info_init(struct ll_filespace_info *info);
+
+/**
+ * Sets the size of link options and zeroes the rest, for languages that cannot use LL_LINK_OPTIONS_INIT.
+ *
+ * @param options The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+void ll_link_options_init(struct ll_link_options *options);
+
+/**
+ * Links a filespace: from now on its files can be used. Several can be linked at once; the same one
+ * twice, with the same options, is the same link under another handle.
+ *
+ * @param workspace The workspace.
+ * @param options Which one, and how.
+ * @param filespace Receives the handle.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: end it with ll_filespace_unlink, then ll_filespace_free; it goes with its daemon
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND, LL_ERR_ACCESS_DENIED (no
+ * grant), LL_ERR_NOT_A_DIRECTORY (root_path), LL_ERR_FILESPACE_DELETED, LL_ERR_INTEGRITY. @since 0.1.0
+ */
+LL_API
+ll_status ll_workspace_link_filespace(ll_workspace workspace,
+                                      const struct ll_link_options *options,
+                                      ll_filespace *filespace,
+                                      struct ll_error *err);
+
+/**
+ * Frees a workspace; filespaces linked through it stay linked. Never blocks on log or store and never
+ * fails; a handle that is 0 or already freed is ignored.
+ *
+ * @param handle The handle.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+void ll_workspace_free(ll_workspace handle);
+
+/**
+ * Makes a workspace, and its first admin with a token. The token is the only copy there is: keep it, and
+ * mint a second admin.
+ *
+ * @param url Where: file:///folder. The folder is made if it is missing; there must be no workspace in
+ * it.
+ * @param name What it is called: 1 to 255 bytes without control characters, '/', ':' and '@'.
+ * @param token Receives the token, NUL-terminated.
+ * @param cap Bytes that `token` has, at least LL_TOKEN_SIZE.
+ * @param needed Receives the bytes used, the NUL included; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_VALUE (url), LL_ERR_BUFFER_TOO_SMALL, LL_ERR_EXISTS,
+ * LL_ERR_STORE_UNSUITABLE, LL_ERR_IO, LL_ERR_NO_SPACE. @since 0.1.0
+ */
+LL_API
+ll_status ll_workspace_create(const char *url,
+                              const char *name,
+                              char *token,
+                              size_t cap,
+                              size_t *needed,
+                              struct ll_error *err);
+
+/**
+ * Makes a filespace. All admins of the workspace are granted it.
+ *
+ * @param workspace The workspace, opened by one of its admins.
+ * @param name What it is called: 1 to 255 bytes without control characters, '/', ':' and '@'.
+ * @param buf Receives the id, 65 bytes with its NUL, NUL-terminated if `cap` > 0; may be NULL if `cap`
+ * is 0.
+ * @param cap Bytes that `buf` has.
+ * @param needed Receives the bytes needed, the NUL included; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_EXISTS, LL_ERR_ACCESS_DENIED,
+ * LL_ERR_IO, LL_ERR_NO_SPACE, LL_ERR_BUFFER_TOO_SMALL (it was made). @since 0.1.0
+ */
+LL_API
+ll_status ll_workspace_create_filespace(ll_workspace workspace,
+                                        const char *name,
+                                        char *buf,
+                                        size_t cap,
+                                        size_t *needed,
+                                        struct ll_error *err);
+
+/**
+ * Gives a filespace another name. Links and ids stay.
+ *
+ * @param workspace The workspace, opened by one of its admins.
+ * @param name Its name.
+ * @param new_name Its new name.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND, LL_ERR_EXISTS,
+ * LL_ERR_ACCESS_DENIED. @since 0.1.0
+ */
+LL_API
+ll_status ll_workspace_rename_filespace(ll_workspace workspace,
+                                        const char *name,
+                                        const char *new_name,
+                                        struct ll_error *err);
+
+/**
+ * Deletes a filespace: links of it fail from then on, and nothing in it can be had back. Its objects
+ * stay in the store until they are collected.
+ *
+ * @param workspace The workspace, opened by one of its admins.
+ * @param name Its name.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND, LL_ERR_ACCESS_DENIED. @since
+ * 0.1.0
+ */
+LL_API
+ll_status ll_workspace_delete_filespace(ll_workspace workspace,
+                                        const char *name,
+                                        struct ll_error *err);
+
+/**
+ * Makes an account and its token, which is the only copy there is. An admin is granted every filespace
+ * that this account has; others need ll_filespace_grant.
+ *
+ * @param workspace The workspace, opened by one of its admins.
+ * @param name What it is called: 1 to 255 bytes without control characters, '/', ':' and '@'.
+ * @param role_in_workspace LL_ROLE_READER, LL_ROLE_WRITER or LL_ROLE_ADMIN.
+ * @param expiry_ns When it ends, nanoseconds since 1970; 0: never.
+ * @param token Receives the token, NUL-terminated.
+ * @param cap Bytes that `token` has, at least LL_TOKEN_SIZE.
+ * @param needed Receives the bytes used, the NUL included; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_BUFFER_TOO_SMALL (nothing was made),
+ * LL_ERR_EXISTS, LL_ERR_ACCESS_DENIED. @since 0.1.0
+ */
+LL_API
+ll_status ll_service_account_create(ll_workspace workspace,
+                                    const char *name,
+                                    uint32_t role_in_workspace,
+                                    int64_t expiry_ns,
+                                    char *token,
+                                    size_t cap,
+                                    size_t *needed,
+                                    struct ll_error *err);
+
+/**
+ * Lists the accounts of a workspace, the revoked ones included.
+ *
+ * @param workspace The workspace.
+ * @param list Receives the list.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: free it with ll_accounts_free
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API
+ll_status ll_service_account_list(ll_workspace workspace,
+                                  ll_accounts *list,
+                                  struct ll_error *err);
+
+/**
+ * How many entries a list has.
+ *
+ * @param list The list.
+ * @param count Receives the number.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API ll_status ll_accounts_count(ll_accounts list, size_t *count, struct ll_error *err);
+
+/**
+ * An entry of a list.
+ *
+ * @param list The list.
+ * @param index From 0 on.
+ * @param info Receives the entry; set its struct_size.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: the strings belong to the list
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API
+ll_status ll_accounts_get(ll_accounts list,
+                          size_t index,
+                          struct ll_account_info *info,
+                          struct ll_error *err);
+
+/**
+ * Frees a list of accounts. Never blocks on log or store and never fails; a handle that is 0 or already
+ * freed is ignored.
+ *
+ * @param handle The handle.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+void ll_accounts_free(ll_accounts handle);
+
+/**
+ * Sets the size of an account info and zeroes the rest, for languages that cannot use
+ * LL_ACCOUNT_INFO_INIT.
+ *
+ * @param info The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API void ll_account_info_init(struct ll_account_info *info);
+
+/**
+ * Ends an account: it cannot authenticate any more, and loses its roles in all filespaces that this
+ * account may change; the links of other admins take them away elsewhere. The last admin cannot be
+ * revoked. Again: nothing happens.
+ *
+ * @param workspace The workspace, opened by one of its admins.
+ * @param account Its name or key id.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND, LL_ERR_ACCESS_DENIED. @since
+ * 0.1.0
+ */
+LL_API
+ll_status ll_service_account_revoke(ll_workspace workspace,
+                                    const char *account,
+                                    struct ll_error *err);
+
+/**
+ * Gives an account a role in a filespace, or changes it.
+ *
+ * @param workspace The workspace, opened by an admin of the filespace.
+ * @param filespace The filespace's name.
+ * @param account The account's name or key id.
+ * @param role_in_filespace LL_ROLE_READER, LL_ROLE_WRITER or LL_ROLE_ADMIN.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND, LL_ERR_ACCESS_DENIED,
+ * LL_ERR_AUTHENTICATION (the account is revoked). @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_grant(ll_workspace workspace,
+                             const char *filespace,
+                             const char *account,
+                             uint32_t role_in_filespace,
+                             struct ll_error *err);
+
+/**
+ * Takes an account's role in a filespace away. What it could read before, it may have kept.
+ *
+ * @param workspace The workspace, opened by an admin of the filespace.
+ * @param filespace The filespace's name.
+ * @param account The account's name or key id.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND, LL_ERR_ACCESS_DENIED. @since
+ * 0.1.0
+ */
+LL_API
+ll_status ll_filespace_revoke(ll_workspace workspace,
+                              const char *filespace,
+                              const char *account,
+                              struct ll_error *err);
+
+/**
+ * The id of a filespace, 64 hexadecimal digits.
+ *
+ * @param filespace The filespace.
+ * @param buf Receives the id, NUL-terminated if `cap` > 0; may be NULL if `cap` is 0.
+ * @param cap Bytes that `buf` has.
+ * @param needed Receives the bytes needed, the NUL included; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_BUFFER_TOO_SMALL. @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_id(ll_filespace filespace,
+                          char *buf,
+                          size_t cap,
+                          size_t *needed,
+                          struct ll_error *err);
+
+/**
+ * The name that a filespace had when it was linked.
+ *
+ * @param filespace The filespace.
+ * @param buf Receives the name, NUL-terminated if `cap` > 0; may be NULL if `cap` is 0.
+ * @param cap Bytes that `buf` has.
+ * @param needed Receives the bytes needed, the NUL included; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_BUFFER_TOO_SMALL. @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_name(ll_filespace filespace,
+                            char *buf,
+                            size_t cap,
+                            size_t *needed,
+                            struct ll_error *err);
+
+/**
+ * The names of filespace and workspace: filespace.workspace.
+ *
+ * @param filespace The filespace.
+ * @param buf Receives the names, NUL-terminated if `cap` > 0; may be NULL if `cap` is 0.
+ * @param cap Bytes that `buf` has.
+ * @param needed Receives the bytes needed, the NUL included; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_BUFFER_TOO_SMALL. @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_full_name(ll_filespace filespace,
+                                 char *buf,
+                                 size_t cap,
+                                 size_t *needed,
+                                 struct ll_error *err);
+
+/**
+ * Whether a filespace is linked: it was not unlinked, and its daemon runs.
+ *
+ * @param filespace The filespace.
+ * @param linked Receives 1 or 0.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_is_linked(ll_filespace filespace,
+                                 int32_t *linked,
+                                 struct ll_error *err);
+
+/**
+ * The barrier: publishes what open files of this link wrote; when it returns, everything before it is
+ * visible to all and survives power loss.
+ *
+ * @param filespace The filespace.
+ * @param position Receives the position of the barrier; may be NULL; set its struct_size.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_IO, LL_ERR_NO_SPACE,
+ * LL_ERR_TIMEOUT, what publishing a file can fail with. @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_sync_all(ll_filespace filespace,
+                                struct ll_position *position,
+                                struct ll_error *err);
+
+/**
+ * Sets the size of a position and zeroes the rest, for languages that cannot use LL_POSITION_INIT.
+ *
+ * @param position The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API void ll_position_init(struct ll_position *position);
+
+/**
+ * How much there is in a filespace. Costs the same whatever there is.
+ *
+ * @param filespace The filespace.
+ * @param statistics Receives it; set its struct_size.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED. @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_statistics(ll_filespace filespace,
+                                  struct ll_statistics *statistics,
+                                  struct ll_error *err);
+
+/**
+ * Sets the size of statistics and zeroes the rest, for languages that cannot use LL_STATISTICS_INIT.
+ *
+ * @param statistics The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+void ll_statistics_init(struct ll_statistics *statistics);
+
+/**
+ * The sum of the sizes of all files, in bytes.
+ *
+ * @param filespace The filespace.
+ * @param bytes Receives it.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED. @since 0.1.0
+ */
+LL_API ll_status ll_filespace_size(ll_filespace filespace, uint64_t *bytes, struct ll_error *err);
+
+/**
+ * Ends a link, with the final sync that its sync mode asks for. Handles of its files are invalid
+ * afterwards. It is unlinked whatever the sync says. Again: nothing happens.
+ *
+ * @param filespace The filespace.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, what ll_filespace_sync_all can fail with. @since 0.1.0
+ */
+LL_API ll_status ll_filespace_unlink(ll_filespace filespace, struct ll_error *err);
+
+/**
+ * Frees a filespace handle and those of files opened through it; what they did not publish is dropped.
+ * The link itself lasts until ll_filespace_unlink or ll_daemon_stop. Never blocks on log or store and
+ * never fails.
+ *
+ * @param handle The handle; 0 or one already freed is ignored.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+void ll_filespace_free(ll_filespace handle);
+
+/**
+ * Lists a directory with the attributes of each entry, in byte order of the names, all of one moment.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param entries Receives the list.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: free the list with ll_entries_free
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_NOT_FOUND, LL_ERR_NOT_A_DIRECTORY. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_read_dir(ll_filespace filespace,
+                         const char *path,
+                         ll_entries *entries,
+                         struct ll_error *err);
+
+/**
+ * Lists the names in a directory, in byte order, all of one moment. Only the names of the entries are
+ * filled in.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param entries Receives the list.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: free the list with ll_entries_free
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_NOT_FOUND, LL_ERR_NOT_A_DIRECTORY. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_list_dir(ll_filespace filespace,
+                         const char *path,
+                         ll_entries *entries,
+                         struct ll_error *err);
+
+/**
+ * How many entries a list has.
+ *
+ * @param entries The list.
+ * @param count Receives the number.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API ll_status ll_entries_count(ll_entries entries, size_t *count, struct ll_error *err);
+
+/**
+ * An entry of a list.
+ *
+ * @param entries The list.
+ * @param index From 0 on.
+ * @param entry Receives the entry; set its struct_size.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: the name belongs to the list
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API
+ll_status ll_entries_get(ll_entries entries,
+                         size_t index,
+                         struct ll_entry *entry,
+                         struct ll_error *err);
+
+/**
+ * Frees a list of entries. Never blocks on log or store and never fails; a handle that is 0 or already
+ * freed is ignored.
+ *
+ * @param handle The handle.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+void ll_entries_free(ll_entries handle);
+
+/**
+ * Sets the size of an entry and zeroes the rest, for languages that cannot use LL_ENTRY_INIT.
+ *
+ * @param entry The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API void ll_entry_init(struct ll_entry *entry);
+
+/**
+ * What a path leads to.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param flags LL_NOFOLLOW or 0.
+ * @param entry Receives it; set its struct_size.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_NOT_FOUND, LL_ERR_NOT_A_DIRECTORY, LL_ERR_TOO_MANY_SYMLINKS,
+ * LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_get_entry(ll_filespace filespace,
+                          const char *path,
+                          uint32_t flags,
+                          struct ll_entry *entry,
+                          struct ll_error *err);
+
+/**
+ * Whether a path leads to a regular file; symbolic links are followed.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param exists Receives 1 or 0.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_TOO_MANY_SYMLINKS. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_file_exists(ll_filespace filespace,
+                            const char *path,
+                            int32_t *exists,
+                            struct ll_error *err);
+
+/**
+ * Whether a path leads to a directory; symbolic links are followed.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param exists Receives 1 or 0.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_TOO_MANY_SYMLINKS. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_dir_exists(ll_filespace filespace,
+                           const char *path,
+                           int32_t *exists,
+                           struct ll_error *err);
+
+/**
+ * Makes a directory, and those above it that are missing. The path itself must not exist.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+ * LL_ERR_EXISTS, LL_ERR_NOT_A_DIRECTORY. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_create_dir(ll_filespace filespace,
+                           const char *path,
+                           struct ll_error *err);
+
+/**
+ * Removes a directory: an empty one, or with everything below it at once.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param recursive Not 0: with everything below it.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+ * LL_ERR_NOT_FOUND, LL_ERR_NOT_A_DIRECTORY, LL_ERR_NOT_EMPTY. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_delete_dir(ll_filespace filespace,
+                           const char *path,
+                           int32_t recursive,
+                           struct ll_error *err);
+
+/**
+ * Removes a name of a file or symbolic link.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+ * LL_ERR_NOT_FOUND, LL_ERR_IS_A_DIRECTORY. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_delete(ll_filespace filespace,
+                       const char *path,
+                       struct ll_error *err);
+
+/**
+ * Gives a file, directory or symbolic link another path. A target that exists is an error unless
+ * LL_MOVE_REPLACE is set.
+ *
+ * @param filespace The filespace.
+ * @param from The path that it has.
+ * @param to The path that it gets.
+ * @param flags LL_MOVE_REPLACE or 0.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+ * LL_ERR_NOT_FOUND, LL_ERR_EXISTS, LL_ERR_NOT_EMPTY, LL_ERR_IS_A_DIRECTORY, LL_ERR_NOT_A_DIRECTORY,
+ * LL_ERR_MOVE_INTO_ITSELF, LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_move(ll_filespace filespace,
+                     const char *from,
+                     const char *to,
+                     uint32_t flags,
+                     struct ll_error *err);
+
+/**
+ * Sets the size of a file; what is cut is gone, what is added reads as zeros.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param size The new size in bytes, at most 2^63-1.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+ * LL_ERR_NOT_FOUND, LL_ERR_IS_A_DIRECTORY, LL_ERR_FILE_TOO_LARGE. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_truncate(ll_filespace filespace,
+                         const char *path,
+                         uint64_t size,
+                         struct ll_error *err);
+
+/**
+ * Reads a whole file. One that does not fit is not read; `needed` says how large it is.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param buf Receives the content.
+ * @param cap Bytes that `buf` has.
+ * @param needed Receives the size of the file in bytes.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_NOT_FOUND, LL_ERR_IS_A_DIRECTORY, LL_ERR_BUFFER_TOO_SMALL, LL_ERR_INTEGRITY,
+ * LL_ERR_IO. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_read_file(ll_filespace filespace,
+                          const char *path,
+                          void *buf,
+                          size_t cap,
+                          size_t *needed,
+                          struct ll_error *err);
+
+/**
+ * Writes a whole file in one commit: it appears, or is replaced, as a whole.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param content The content; ignored if `len` is 0.
+ * @param len Its bytes.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+ * LL_ERR_NOT_FOUND (its directory), LL_ERR_IS_A_DIRECTORY, LL_ERR_NO_MEMORY, LL_ERR_IO. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_write_file(ll_filespace filespace,
+                           const char *path,
+                           const void *content,
+                           size_t len,
+                           struct ll_error *err);
+
+/**
+ * Makes a symbolic link.
+ *
+ * @param filespace The filespace.
+ * @param target Where it leads, 1 to 4096 bytes; need not exist. '..' in it stays inside the filespace.
+ * @param path The link's own path.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+ * LL_ERR_NOT_FOUND, LL_ERR_EXISTS. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_create_symlink(ll_filespace filespace,
+                               const char *target,
+                               const char *path,
+                               struct ll_error *err);
+
+/**
+ * Where a symbolic link leads, as it was written.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param buf Receives the target, NUL-terminated if `cap` > 0; may be NULL if `cap` is 0.
+ * @param cap Bytes that `buf` has.
+ * @param needed Receives the bytes needed, the NUL included; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_NOT_FOUND, LL_ERR_NOT_A_SYMLINK, LL_ERR_BUFFER_TOO_SMALL. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_read_symlink(ll_filespace filespace,
+                             const char *path,
+                             char *buf,
+                             size_t cap,
+                             size_t *needed,
+                             struct ll_error *err);
+
+/**
+ * Gives a file or symbolic link another name.
+ *
+ * @param filespace The filespace.
+ * @param existing A path that it has.
+ * @param path The path that it gets too.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+ * LL_ERR_NOT_FOUND, LL_ERR_EXISTS, LL_ERR_IS_A_DIRECTORY. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_create_hard_link(ll_filespace filespace,
+                                 const char *existing,
+                                 const char *path,
+                                 struct ll_error *err);
+
+/**
+ * Sets access and modification time.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param flags LL_NOFOLLOW or 0.
+ * @param atime_ns Nanoseconds since 1970, or LL_TIME_OMIT.
+ * @param mtime_ns Nanoseconds since 1970, or LL_TIME_OMIT.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+ * LL_ERR_NOT_FOUND, LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_set_times(ll_filespace filespace,
+                          const char *path,
+                          uint32_t flags,
+                          int64_t atime_ns,
+                          int64_t mtime_ns,
+                          struct ll_error *err);
+
+/**
+ * Sets permission bits. They are kept, not enforced: roles say who may do what.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param mode 0 to 07777.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+ * LL_ERR_NOT_FOUND. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_set_mode(ll_filespace filespace,
+                         const char *path,
+                         uint32_t mode,
+                         struct ll_error *err);
+
+/**
+ * Sets owner and group. They are kept, not enforced.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param uid The owner.
+ * @param gid The group.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+ * LL_ERR_NOT_FOUND. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_set_owner(ll_filespace filespace,
+                          const char *path,
+                          uint32_t uid,
+                          uint32_t gid,
+                          struct ll_error *err);
+
+/**
+ * Opens a file. A handle sees one version of the content, pinned now, and what handles of the same link
+ * write. What it writes appears to others when it is flushed or closed: whole, in one commit.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param mode "r" (read), "w" (replace), "a" (append) or "x" (make, must not exist), with "+" for the
+ * other direction too; "b" changes nothing.
+ * @param options NULL for defaults.
+ * @param file Receives the handle.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: end it with ll_file_close, or drop what it wrote with ll_file_free
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+ * LL_ERR_NOT_FOUND, LL_ERR_EXISTS (x), LL_ERR_IS_A_DIRECTORY, LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+ */
+LL_API
+ll_status ll_file_open(ll_filespace filespace,
+                       const char *path,
+                       const char *mode,
+                       const struct ll_open_options *options,
+                       ll_file *file,
+                       struct ll_error *err);
+
+/**
+ * Sets the size of open options and zeroes the rest, for languages that cannot use LL_OPEN_OPTIONS_INIT.
+ *
+ * @param options The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+void ll_open_options_init(struct ll_open_options *options);
+
+/**
+ * Reads from the handle's position on and moves it. Fewer bytes than asked for only at the end of the
+ * file; 0 bytes there.
+ *
+ * @param file The file.
+ * @param buf Receives the bytes.
+ * @param len How many at most.
+ * @param out_read Receives how many it were.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: when bytes are not in memory, until log and store answer, at most
+ * network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
+ * LL_ERR_STALE, LL_ERR_INTEGRITY, LL_ERR_IO. @since 0.1.0
+ */
+LL_API
+ll_status ll_file_read(ll_file file,
+                       void *buf,
+                       size_t len,
+                       size_t *out_read,
+                       struct ll_error *err);
+
+/**
+ * Reads at an offset, without the handle's position.
+ *
+ * @param file The file.
+ * @param offset Bytes from the start of the file.
+ * @param buf Receives the bytes.
+ * @param len How many at most.
+ * @param out_read Receives how many it were; fewer only at the end of the file.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: when bytes are not in memory, until log and store answer, at most
+ * network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
+ * LL_ERR_STALE, LL_ERR_INTEGRITY, LL_ERR_IO. @since 0.1.0
+ */
+LL_API
+ll_status ll_file_pread(ll_file file,
+                        uint64_t offset,
+                        void *buf,
+                        size_t len,
+                        size_t *out_read,
+                        struct ll_error *err);
+
+/**
+ * Writes at the handle's position and moves it; in append mode at the end of the file. All bytes are
+ * taken, or none.
+ *
+ * @param file The file.
+ * @param buf The bytes.
+ * @param len How many.
+ * @param out_written Receives how many were taken; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: when too much waits to be stored, until the store has taken some of it.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
+ * LL_ERR_FILE_TOO_LARGE, LL_ERR_NO_MEMORY, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+ */
+LL_API
+ll_status ll_file_write(ll_file file,
+                        const void *buf,
+                        size_t len,
+                        size_t *out_written,
+                        struct ll_error *err);
+
+/**
+ * Writes at an offset, without the handle's position; refused in append mode. All bytes are taken, or
+ * none.
+ *
+ * @param file The file.
+ * @param offset Bytes from the start of the file.
+ * @param buf The bytes.
+ * @param len How many.
+ * @param out_written Receives how many were taken; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: when too much waits to be stored, until the store has taken some of it.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
+ * LL_ERR_FILE_TOO_LARGE, LL_ERR_NO_MEMORY, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+ */
+LL_API
+ll_status ll_file_pwrite(ll_file file,
+                         uint64_t offset,
+                         const void *buf,
+                         size_t len,
+                         size_t *out_written,
+                         struct ll_error *err);
+
+/**
+ * Moves the handle's position. It may be behind the end; what is written there leaves a hole that reads
+ * as zeros.
+ *
+ * @param file The file.
+ * @param offset Bytes, relative to `whence`.
+ * @param whence LL_SEEK_SET, LL_SEEK_CUR or LL_SEEK_END.
+ * @param position Receives the new position; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED. @since 0.1.0
+ */
+LL_API
+ll_status ll_file_seek(ll_file file,
+                       int64_t offset,
+                       int32_t whence,
+                       uint64_t *position,
+                       struct ll_error *err);
+
+/**
+ * The handle's position.
+ *
+ * @param file The file.
+ * @param position Receives it, in bytes from the start.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED. @since 0.1.0
+ */
+LL_API ll_status ll_file_tell(ll_file file, uint64_t *position, struct ll_error *err);
+
+/**
+ * The size of the content as this handle sees it.
+ *
+ * @param file The file.
+ * @param size Receives it, in bytes.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED. @since 0.1.0
+ */
+LL_API ll_status ll_file_size(ll_file file, uint64_t *size, struct ll_error *err);
+
+/**
+ * Sets the size, and publishes it with what the handle wrote, in one commit. Content that is being
+ * replaced ("w") is cut before anybody sees it.
+ *
+ * @param file The file.
+ * @param size The new size in bytes, at most 2^63-1.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
+ * LL_ERR_FILE_TOO_LARGE, LL_ERR_DELETED, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_IO. @since 0.1.0
+ */
+LL_API
+ll_status ll_file_truncate(ll_file file,
+                           uint64_t size,
+                           struct ll_error *err);
+
+/**
+ * Publishes what the handle wrote: committed, and visible to all, when this returns.
+ *
+ * @param file The file.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
+ * LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+ */
+LL_API ll_status ll_file_flush(ll_file file, struct ll_error *err);
+
+/**
+ * Publishes what the handle wrote and makes it survive power loss.
+ *
+ * @param file The file.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
+ * LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+ */
+LL_API ll_status ll_file_sync(ll_file file, struct ll_error *err);
+
+/**
+ * Moves the handle to the newest version of the content. What it wrote and did not publish stays.
+ *
+ * @param file The file.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_IO.
+ * @since 0.1.0
+ */
+LL_API
+ll_status ll_file_refresh(ll_file file,
+                          struct ll_error *err);
+
+/**
+ * Publishes what the handle wrote and ends the handle, whether that works or not. When it succeeds,
+ * content and metadata are committed and visible to all; ll_filespace_sync_all makes them survive power
+ * loss.
+ *
+ * @param file The file.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
+ * LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+ */
+LL_API
+ll_status ll_file_close(ll_file file,
+                        struct ll_error *err);
+
+/**
+ * Frees a file handle and drops what it wrote and did not publish. Never blocks on log or store and
+ * never fails; a handle that is 0 or already freed is ignored.
+ *
+ * @param handle The handle.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API void ll_file_free(ll_file handle);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* LUCIDLINK_H */
+
+/** An ll_error to pass to functions. */
+#define LL_ERROR_INIT { (uint32_t)sizeof(ll_error), 0, 0, 0, 0u, 0u, { 0 }, { 0 } }
+/** Initial values of structs: their size, and all else zero. */
+#define LL_CONFIG_KEY_INIT { (uint32_t)sizeof(ll_config_key), 0u, NULL, NULL, NULL, NULL }
+#define LL_STORAGE_OPTIONS_INIT { (uint32_t)sizeof(ll_storage_options), 0u, 0u, 0u, NULL }
+#define LL_DAEMON_STATE_INIT { (uint32_t)sizeof(ll_daemon_state), 0u, 0u, 0u }
+#define LL_LINK_OPTIONS_INIT { (uint32_t)sizeof(ll_link_options), 0u, 0u, 0u, NULL, NULL, NULL }
+#define LL_FILESPACE_INFO_INIT { (uint32_t)sizeof(ll_filespace_info), 0u, 0, NULL, NULL }
+#define LL_ACCOUNT_INFO_INIT { (uint32_t)sizeof(ll_account_info), 0u, 0u, 0u, 0, NULL, NULL }
+#define LL_POSITION_INIT { (uint32_t)sizeof(ll_position), 0u, 0u, { 0 }, { 0 } }
+#define LL_STATISTICS_INIT { (uint32_t)sizeof(ll_statistics), 0u, 0u, 0u, 0u, 0u, 0u, 0u }
+#define LL_ENTRY_INIT { (uint32_t)sizeof(ll_entry), 0u, 0u, 0u, 0, 0, 0, 0, 0u, 0u, 0u, 0u, 0u, NULL }
+#define LL_OPEN_OPTIONS_INIT { (uint32_t)sizeof(ll_open_options), 0u }

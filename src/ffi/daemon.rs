@@ -1,0 +1,296 @@
+//! The daemon: start before anything else, stop at the end.
+
+use std::ffi::c_char;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::config::{ConfigHandle, ll_config};
+use super::error::ll_error;
+use super::guard::{guard, quiet};
+use super::handle::{self, HandleKind, Object};
+use super::status::ll_status;
+use super::structs::{Sized32, check_out, init, put_struct, read_options};
+use super::text::{clear, optional_text, put, put_text, text};
+use super::workspace::{WorkspaceHandle, ll_workspace};
+use crate::crypto::token::Token;
+use crate::daemon::Daemon;
+use crate::daemon::config::Config;
+use crate::daemon::storage::StorageMode;
+use crate::env::Env;
+use crate::error::{Error, Result, Status};
+
+/// A daemon. 0 is no handle. @since 0.1.0
+pub type ll_daemon = u64;
+
+pub(super) struct DaemonHandle(pub(super) Daemon);
+
+impl Object for DaemonHandle {
+    const KIND: HandleKind = HandleKind::Daemon;
+    const NAME: &'static str = "daemon";
+}
+
+/// A temporary folder, always removed.
+pub const LL_STORAGE_SANDBOXED: u32 = 0;
+/// The folder .lucid under a root, removed at stop unless persist_on_exit is set.
+pub const LL_STORAGE_PHYSICAL: u32 = 1;
+
+/// Where a daemon keeps what it keeps on the local disk. @since 0.1.0
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ll_storage_options {
+    /// sizeof(ll_storage_options), set by the caller.
+    pub struct_size: u32,
+    /// LL_STORAGE_SANDBOXED or LL_STORAGE_PHYSICAL.
+    pub mode: u32,
+    /// LL_STORAGE_PHYSICAL: not 0 keeps the folder after stop.
+    pub persist_on_exit: u32,
+    /// 0.
+    pub reserved: u32,
+    /// LL_STORAGE_PHYSICAL: the folder that gets .lucid; NULL for the working directory.
+    pub root_path: *const c_char,
+}
+
+/// What a daemon does at the moment. @since 0.1.0
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ll_daemon_state {
+    /// sizeof(ll_daemon_state), set by the caller.
+    pub struct_size: u32,
+    /// 1 if it was started and not stopped.
+    pub running: u32,
+    /// 1 if a workspace is open.
+    pub authenticated: u32,
+    /// How many filespaces are linked.
+    pub linked: u32,
+}
+
+// SAFETY: integers and raw pointers, the size first.
+unsafe impl Sized32 for ll_storage_options {}
+// SAFETY: integers, the size first.
+unsafe impl Sized32 for ll_daemon_state {}
+
+fn storage(options: &ll_storage_options, root: Option<&str>, config: &Config) -> Result<StorageMode> {
+    match options.mode {
+        LL_STORAGE_SANDBOXED if root.is_some() || options.persist_on_exit != 0 => {
+            let what = "options: root_path and persist_on_exit need LL_STORAGE_PHYSICAL";
+            Err(Error::new(Status::InvalidArgument, what))
+        }
+        LL_STORAGE_SANDBOXED => Ok(StorageMode::Sandboxed { parent: config.cache_location() }),
+        LL_STORAGE_PHYSICAL => {
+            let working = || {
+                std::env::current_dir()
+                    .map_err(|e| Error::new(Status::Io, "no working directory").caused_by(e))
+            };
+            let root = root.map_or_else(working, |root| Ok(PathBuf::from(root)))?;
+            Ok(StorageMode::Physical { root, persist: options.persist_on_exit != 0 })
+        }
+        _ => Err(Error::new(Status::UnsupportedOption, "options: mode is not one that this version knows")),
+    }
+}
+
+/// Makes a daemon that is not running.
+///
+/// @param config Settings, which are copied; 0 for the defaults.
+/// @param options Local storage; NULL for a temporary folder.
+/// @param daemon Receives the handle.
+/// @param err Detail of a failure, or NULL.
+/// Ownership: free it with ll_daemon_free
+/// Threads: any. Blocking: no.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_daemon_new(
+    config: ll_config,
+    options: *const ll_storage_options,
+    daemon: *mut ll_daemon,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(0, err, || unsafe {
+        clear(daemon, "daemon")?;
+        let config = match config {
+            0 => Config::default(),
+            config => handle::get::<ConfigHandle>(config)?.0.lock().clone(),
+        };
+        let options = read_options(options, "options")?;
+        let mode = storage(&options, optional_text(options.root_path, "root_path")?, &config)?;
+        let made = DaemonHandle(Daemon::new(config, mode, Env::system()));
+        put(daemon, "daemon", handle::insert(Arc::new(made), 0)?)
+    })
+}
+
+/// Sets the size of storage options and zeroes the rest, for languages that cannot use
+/// LL_STORAGE_OPTIONS_INIT.
+///
+/// @param options The struct; NULL does nothing.
+/// Threads: any. Blocking: no.
+/// Errors: none. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_storage_options_init(options: *mut ll_storage_options) {
+    // SAFETY: NULL, or a whole struct by contract.
+    unsafe { init(options) }
+}
+
+/// Starts a daemon: takes its local storage and starts its threads. Again on a running daemon: nothing
+/// happens. One daemon of a process runs at a time unless daemon.allow_multiple is true.
+///
+/// @param daemon The daemon.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: on local files only.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_DAEMON_ACTIVE, LL_ERR_STORAGE_BUSY, LL_ERR_IO. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_daemon_start(daemon: ll_daemon, err: *mut ll_error) -> ll_status {
+    guard(0, err, || handle::get::<DaemonHandle>(daemon)?.0.start())
+}
+
+/// Stops a daemon: unlinks its filespaces, with the final sync that their sync mode asks for, cleans up
+/// its storage, ends its threads. Handles of its workspaces, filespaces and files are invalid afterwards.
+/// The first failure of a sync is returned after all that. Again: nothing happens.
+///
+/// @param daemon The daemon.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Errors: LL_ERR_INVALID_HANDLE, what a sync can fail with. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_daemon_stop(daemon: ll_daemon, err: *mut ll_error) -> ll_status {
+    guard(0, err, || {
+        let object = handle::get::<DaemonHandle>(daemon)?;
+        let stopped = object.0.stop();
+        handle::remove_children(daemon);
+        stopped
+    })
+}
+
+/// Whether a daemon runs.
+///
+/// @param daemon The daemon.
+/// @param running Receives 1 or 0.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: no.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_daemon_is_running(
+    daemon: ll_daemon,
+    running: *mut i32,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(0, err, || unsafe {
+        clear(running, "running")?;
+        put(running, "running", i32::from(handle::get::<DaemonHandle>(daemon)?.0.is_running()))
+    })
+}
+
+/// What a daemon does at the moment.
+///
+/// @param daemon The daemon.
+/// @param state Receives it; set its struct_size.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: no.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_daemon_status(
+    daemon: ll_daemon,
+    state: *mut ll_daemon_state,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(0, err, || unsafe {
+        check_out(state, "state")?;
+        let status = handle::get::<DaemonHandle>(daemon)?.0.status();
+        put_struct(
+            state,
+            ll_daemon_state {
+                struct_size: 0,
+                running: status.running.into(),
+                authenticated: status.authenticated.into(),
+                linked: status.linked as u32,
+            },
+        );
+        Ok(())
+    })
+}
+
+/// Sets the size of a daemon state and zeroes the rest, for languages that cannot use
+/// LL_DAEMON_STATE_INIT.
+///
+/// @param state The struct; NULL does nothing.
+/// Threads: any. Blocking: no.
+/// Errors: none. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_daemon_state_init(state: *mut ll_daemon_state) {
+    // SAFETY: NULL, or a whole struct by contract.
+    unsafe { init(state) }
+}
+
+/// The folder of a running daemon's local storage.
+///
+/// @param daemon The daemon.
+/// @param buf Receives the path, NUL-terminated if `cap` > 0; may be NULL if `cap` is 0.
+/// @param cap Bytes that `buf` has.
+/// @param needed Receives the bytes needed, the NUL included; may be NULL.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: no.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_DAEMON_NOT_RUNNING, LL_ERR_BUFFER_TOO_SMALL. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_daemon_root_path(
+    daemon: ll_daemon,
+    buf: *mut c_char,
+    cap: usize,
+    needed: *mut usize,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(0, err, || unsafe {
+        let status = handle::get::<DaemonHandle>(daemon)?.0.status();
+        let root = status.root.ok_or_else(|| {
+            Error::new(Status::DaemonNotRunning, "the daemon is not running; start it first")
+        })?;
+        put_text(buf, cap, needed, &root.to_string_lossy())
+    })
+}
+
+/// Opens the configured workspace (workspace.url) with a service-account token. Nothing is stored, and
+/// nothing but the workspace is asked.
+///
+/// @param daemon A running daemon.
+/// @param token The token: sa_live:<key id>:<secret>. It appears in no message.
+/// @param workspace Receives the handle.
+/// @param err Detail of a failure, or NULL.
+/// Ownership: free it with ll_workspace_free; it goes with its daemon
+/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_DAEMON_NOT_RUNNING, LL_ERR_INVALID_TOKEN (malformed),
+/// LL_ERR_AUTHENTICATION (unknown, revoked or expired: the message says which), LL_ERR_NOT_FOUND (no
+/// workspace there), LL_ERR_INTEGRITY. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_authenticate(
+    daemon: ll_daemon,
+    token: *const c_char,
+    workspace: *mut ll_workspace,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(0, err, || unsafe {
+        clear(workspace, "workspace")?;
+        let object = handle::get::<DaemonHandle>(daemon)?;
+        if !object.0.is_running() {
+            return Err(Error::new(Status::DaemonNotRunning, "the daemon is not running; start it first"));
+        }
+        let token = Token::parse(text(token, "token")?)?;
+        let opened = object.0.authenticate(&token)?;
+        let opened = WorkspaceHandle { daemon: object, daemon_handle: daemon, workspace: opened };
+        put(workspace, "workspace", handle::insert(Arc::new(opened), daemon)?)
+    })
+}
+
+/// Frees a daemon. One that runs ends without the final sync: what was not published is dropped; call
+/// ll_daemon_stop first. Never blocks on log or store and never fails.
+///
+/// @param handle The handle; 0 or one already freed is ignored.
+/// Threads: any. Blocking: no.
+/// Errors: none. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_daemon_free(handle: ll_daemon) {
+    quiet(|| {
+        let _ = handle::remove::<DaemonHandle>(handle);
+    });
+}

@@ -1,0 +1,355 @@
+//! Open files.
+
+use std::ffi::{c_char, c_void};
+use std::sync::Arc;
+
+use super::error::ll_error;
+use super::filespace::{filespace as linked, ll_filespace};
+use super::fs::FILE_MODE;
+use super::guard::{guard, quiet};
+use super::handle::{self, HandleKind, Object};
+use super::status::ll_status;
+use super::structs::{Sized32, init, read_options};
+use super::text::{buffer, clear, data, put, text};
+use crate::error::{Error, Result, Status};
+use crate::fs::{File, Mode, Path, Whence};
+
+/// An open file. 0 is no handle. @since 0.1.0
+pub type ll_file = u64;
+
+pub(super) struct FileHandle(pub(super) File);
+
+impl Object for FileHandle {
+    const KIND: HandleKind = HandleKind::File;
+    const NAME: &'static str = "file";
+}
+
+/// From the start of the file.
+pub const LL_SEEK_SET: i32 = 0;
+/// From the handle's position.
+pub const LL_SEEK_CUR: i32 = 1;
+/// From the end of the file.
+pub const LL_SEEK_END: i32 = 2;
+
+/// How a file is opened. @since 0.1.0
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ll_open_options {
+    /// sizeof(ll_open_options), set by the caller.
+    pub struct_size: u32,
+    /// Permission bits of a file that is made, 1 to 07777; 0: 0644.
+    pub mode: u32,
+}
+
+// SAFETY: integers, the size first.
+unsafe impl Sized32 for ll_open_options {}
+
+fn file(handle: u64) -> Result<Arc<FileHandle>> {
+    handle::get::<FileHandle>(handle)
+}
+
+/// Opens a file. A handle sees one version of the content, pinned now, and what handles of the same link
+/// write. What it writes appears to others when it is flushed or closed: whole, in one commit.
+///
+/// @param filespace The filespace.
+/// @param path The path: absolute, '/'-separated, at most 4096 bytes.
+/// @param mode "r" (read), "w" (replace), "a" (append) or "x" (make, must not exist), with "+" for the
+/// other direction too; "b" changes nothing.
+/// @param options NULL for defaults.
+/// @param file Receives the handle.
+/// @param err Detail of a failure, or NULL.
+/// Ownership: end it with ll_file_close, or drop what it wrote with ll_file_free
+/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+/// LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+/// LL_ERR_NOT_FOUND, LL_ERR_EXISTS (x), LL_ERR_IS_A_DIRECTORY, LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_file_open(
+    filespace: ll_filespace,
+    path: *const c_char,
+    mode: *const c_char,
+    options: *const ll_open_options,
+    file: *mut ll_file,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(filespace, err, || unsafe {
+        clear(file, "file")?;
+        let options = read_options(options, "options")?;
+        if options.mode > 0o7777 {
+            return Err(Error::new(Status::InvalidArgument, "options: mode is above 07777"));
+        }
+        let permissions = if options.mode == 0 { FILE_MODE } else { options.mode };
+        let mode = Mode::parse(text(mode, "mode")?)?;
+        let opened = linked(filespace)?.0.fs().open(&Path::parse(text(path, "path")?)?, mode, permissions)?;
+        put(file, "file", handle::insert(Arc::new(FileHandle(opened)), filespace)?)
+    })
+}
+
+/// Sets the size of open options and zeroes the rest, for languages that cannot use LL_OPEN_OPTIONS_INIT.
+///
+/// @param options The struct; NULL does nothing.
+/// Threads: any. Blocking: no.
+/// Errors: none. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_open_options_init(options: *mut ll_open_options) {
+    // SAFETY: NULL, or a whole struct by contract.
+    unsafe { init(options) }
+}
+
+/// Reads from the handle's position on and moves it. Fewer bytes than asked for only at the end of the
+/// file; 0 bytes there.
+///
+/// @param file The file.
+/// @param buf Receives the bytes.
+/// @param len How many at most.
+/// @param out_read Receives how many it were.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: when bytes are not in memory, until log and store answer, at most
+/// network.timeout.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
+/// LL_ERR_STALE, LL_ERR_INTEGRITY, LL_ERR_IO. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_file_read(
+    file: ll_file,
+    buf: *mut c_void,
+    len: usize,
+    out_read: *mut usize,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(file, err, || unsafe {
+        clear(out_read, "out_read")?;
+        put(out_read, "out_read", self::file(file)?.0.read(buffer(buf, len, "buf")?)?)
+    })
+}
+
+/// Reads at an offset, without the handle's position.
+///
+/// @param file The file.
+/// @param offset Bytes from the start of the file.
+/// @param buf Receives the bytes.
+/// @param len How many at most.
+/// @param out_read Receives how many it were; fewer only at the end of the file.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: when bytes are not in memory, until log and store answer, at most
+/// network.timeout.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
+/// LL_ERR_STALE, LL_ERR_INTEGRITY, LL_ERR_IO. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_file_pread(
+    file: ll_file,
+    offset: u64,
+    buf: *mut c_void,
+    len: usize,
+    out_read: *mut usize,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(file, err, || unsafe {
+        clear(out_read, "out_read")?;
+        put(out_read, "out_read", self::file(file)?.0.pread(offset, buffer(buf, len, "buf")?)?)
+    })
+}
+
+/// Writes at the handle's position and moves it; in append mode at the end of the file. All bytes are
+/// taken, or none.
+///
+/// @param file The file.
+/// @param buf The bytes.
+/// @param len How many.
+/// @param out_written Receives how many were taken; may be NULL.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: when too much waits to be stored, until the store has taken some of it.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
+/// LL_ERR_FILE_TOO_LARGE, LL_ERR_NO_MEMORY, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_file_write(
+    file: ll_file,
+    buf: *const c_void,
+    len: usize,
+    out_written: *mut usize,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(file, err, || unsafe {
+        let written = self::file(file)?.0.write(data(buf, len, "buf")?)?;
+        if out_written.is_null() { Ok(()) } else { put(out_written, "out_written", written) }
+    })
+}
+
+/// Writes at an offset, without the handle's position; refused in append mode. All bytes are taken, or
+/// none.
+///
+/// @param file The file.
+/// @param offset Bytes from the start of the file.
+/// @param buf The bytes.
+/// @param len How many.
+/// @param out_written Receives how many were taken; may be NULL.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: when too much waits to be stored, until the store has taken some of it.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
+/// LL_ERR_FILE_TOO_LARGE, LL_ERR_NO_MEMORY, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_file_pwrite(
+    file: ll_file,
+    offset: u64,
+    buf: *const c_void,
+    len: usize,
+    out_written: *mut usize,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(file, err, || unsafe {
+        let written = self::file(file)?.0.pwrite(offset, data(buf, len, "buf")?)?;
+        if out_written.is_null() { Ok(()) } else { put(out_written, "out_written", written) }
+    })
+}
+
+/// Moves the handle's position. It may be behind the end; what is written there leaves a hole that reads
+/// as zeros.
+///
+/// @param file The file.
+/// @param offset Bytes, relative to `whence`.
+/// @param whence LL_SEEK_SET, LL_SEEK_CUR or LL_SEEK_END.
+/// @param position Receives the new position; may be NULL.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: no.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_file_seek(
+    file: ll_file,
+    offset: i64,
+    whence: i32,
+    position: *mut u64,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(file, err, || unsafe {
+        let whence = match whence {
+            LL_SEEK_SET => Whence::Start,
+            LL_SEEK_CUR => Whence::Current,
+            LL_SEEK_END => Whence::End,
+            _ => {
+                return Err(Error::new(
+                    Status::InvalidArgument,
+                    "whence: it is not LL_SEEK_SET, _CUR or _END",
+                ));
+            }
+        };
+        let moved = self::file(file)?.0.seek(offset, whence)?;
+        if position.is_null() { Ok(()) } else { put(position, "position", moved) }
+    })
+}
+
+/// The handle's position.
+///
+/// @param file The file.
+/// @param position Receives it, in bytes from the start.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: no.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_file_tell(file: ll_file, position: *mut u64, err: *mut ll_error) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(file, err, || unsafe {
+        clear(position, "position")?;
+        put(position, "position", self::file(file)?.0.tell()?)
+    })
+}
+
+/// The size of the content as this handle sees it.
+///
+/// @param file The file.
+/// @param size Receives it, in bytes.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: no.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_file_size(file: ll_file, size: *mut u64, err: *mut ll_error) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(file, err, || unsafe {
+        clear(size, "size")?;
+        put(size, "size", self::file(file)?.0.size()?)
+    })
+}
+
+/// Sets the size, and publishes it with what the handle wrote, in one commit. Content that is being
+/// replaced ("w") is cut before anybody sees it.
+///
+/// @param file The file.
+/// @param size The new size in bytes, at most 2^63-1.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
+/// LL_ERR_FILE_TOO_LARGE, LL_ERR_DELETED, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_IO. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_file_truncate(file: ll_file, size: u64, err: *mut ll_error) -> ll_status {
+    guard(file, err, || self::file(file)?.0.truncate(size))
+}
+
+/// Publishes what the handle wrote: committed, and visible to all, when this returns.
+///
+/// @param file The file.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
+/// LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_file_flush(file: ll_file, err: *mut ll_error) -> ll_status {
+    guard(file, err, || self::file(file)?.0.flush())
+}
+
+/// Publishes what the handle wrote and makes it survive power loss.
+///
+/// @param file The file.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
+/// LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_file_sync(file: ll_file, err: *mut ll_error) -> ll_status {
+    guard(file, err, || self::file(file)?.0.sync())
+}
+
+/// Moves the handle to the newest version of the content. What it wrote and did not publish stays.
+///
+/// @param file The file.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_IO.
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_file_refresh(file: ll_file, err: *mut ll_error) -> ll_status {
+    guard(file, err, || self::file(file)?.0.refresh())
+}
+
+/// Publishes what the handle wrote and ends the handle, whether that works or not. When it succeeds,
+/// content and metadata are committed and visible to all; ll_filespace_sync_all makes them survive power
+/// loss.
+///
+/// @param file The file.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
+/// LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_file_close(file: ll_file, err: *mut ll_error) -> ll_status {
+    guard(file, err, || {
+        let closed = handle::remove::<FileHandle>(file)?;
+        closed.0.flush()
+    })
+}
+
+/// Frees a file handle and drops what it wrote and did not publish. Never blocks on log or store and
+/// never fails; a handle that is 0 or already freed is ignored.
+///
+/// @param handle The handle.
+/// Threads: any. Blocking: no.
+/// Errors: none. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_file_free(handle: ll_file) {
+    quiet(|| {
+        let _ = handle::remove::<FileHandle>(handle);
+    });
+}

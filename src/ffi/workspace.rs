@@ -1,0 +1,341 @@
+//! A workspace: what is in it, and linking.
+
+use std::ffi::{CString, c_char};
+use std::sync::Arc;
+
+use super::daemon::DaemonHandle;
+use super::error::ll_error;
+use super::filespace::{FilespaceHandle, ll_filespace};
+use super::guard::{guard, quiet};
+use super::handle::{self, HandleKind, Object};
+use super::status::ll_status;
+use super::structs::{Sized32, check_out, init, put_struct, read_options};
+use super::text::{clear, optional_text, put, put_text};
+use crate::daemon::filespace::{LinkRequest, SyncMode};
+use crate::error::{Error, Result, Status};
+use crate::fs::Path;
+use crate::ids::LogId;
+use crate::workspace::{FilespaceInfo, Workspace};
+
+/// An open workspace. 0 is no handle. @since 0.1.0
+pub type ll_workspace = u64;
+/// A list of filespaces. 0 is no handle. @since 0.1.0
+pub type ll_filespaces = u64;
+
+pub(super) struct WorkspaceHandle {
+    pub(super) daemon: Arc<DaemonHandle>,
+    pub(super) daemon_handle: u64,
+    pub(super) workspace: Arc<Workspace>,
+}
+
+impl Object for WorkspaceHandle {
+    const KIND: HandleKind = HandleKind::Workspace;
+    const NAME: &'static str = "workspace";
+}
+
+struct FilespacesHandle(Vec<(FilespaceInfo, CString, CString)>);
+
+impl Object for FilespacesHandle {
+    const KIND: HandleKind = HandleKind::Filespaces;
+    const NAME: &'static str = "list";
+}
+
+/// Unlinking publishes what open files wrote and makes everything survive power loss.
+pub const LL_SYNC_ALL: u32 = 0;
+/// Unlinking drops what was not published.
+pub const LL_SYNC_NONE: u32 = 1;
+
+/// How a filespace is linked. @since 0.1.0
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ll_link_options {
+    /// sizeof(ll_link_options), set by the caller.
+    pub struct_size: u32,
+    /// LL_SYNC_ALL or LL_SYNC_NONE.
+    pub sync_mode: u32,
+    /// Not 0: refuse everything that writes.
+    pub read_only: u32,
+    /// 0.
+    pub reserved: u32,
+    /// The filespace's name; exactly one of name and id is given, the other is NULL.
+    pub name: *const c_char,
+    /// The filespace's id, 64 hexadecimal digits.
+    pub id: *const c_char,
+    /// The subtree that is seen as "/"; NULL for all. A convenience, not access control.
+    pub root_path: *const c_char,
+}
+
+/// A filespace of a workspace. @since 0.1.0
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ll_filespace_info {
+    /// sizeof(ll_filespace_info), set by the caller.
+    pub struct_size: u32,
+    /// 1 if this account has a grant for it, else 0.
+    pub accessible: u32,
+    /// When it was made, nanoseconds since 1970.
+    pub created_ns: i64,
+    /// Its id; belongs to the list.
+    pub id: *const c_char,
+    /// Its name; belongs to the list.
+    pub name: *const c_char,
+}
+
+// SAFETY: integers and raw pointers, the size first.
+unsafe impl Sized32 for ll_link_options {}
+// SAFETY: integers and raw pointers, the size first.
+unsafe impl Sized32 for ll_filespace_info {}
+
+/// The id of a workspace, 64 hexadecimal digits.
+///
+/// @param workspace The workspace.
+/// @param buf Receives the id, NUL-terminated if `cap` > 0; may be NULL if `cap` is 0.
+/// @param cap Bytes that `buf` has.
+/// @param needed Receives the bytes needed, the NUL included; may be NULL.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: no.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_BUFFER_TOO_SMALL. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_workspace_id(
+    workspace: ll_workspace,
+    buf: *mut c_char,
+    cap: usize,
+    needed: *mut usize,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(0, err, || unsafe {
+        put_text(buf, cap, needed, &handle::get::<WorkspaceHandle>(workspace)?.workspace.id().to_string())
+    })
+}
+
+/// The name of a workspace.
+///
+/// @param workspace The workspace.
+/// @param buf Receives the name, NUL-terminated if `cap` > 0; may be NULL if `cap` is 0.
+/// @param cap Bytes that `buf` has.
+/// @param needed Receives the bytes needed, the NUL included; may be NULL.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: no.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_BUFFER_TOO_SMALL. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_workspace_name(
+    workspace: ll_workspace,
+    buf: *mut c_char,
+    cap: usize,
+    needed: *mut usize,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(0, err, || unsafe {
+        put_text(buf, cap, needed, handle::get::<WorkspaceHandle>(workspace)?.workspace.name())
+    })
+}
+
+/// Lists the filespaces of a workspace, by name; also those for which this account has no grant.
+///
+/// @param workspace The workspace.
+/// @param list Receives the list.
+/// @param err Detail of a failure, or NULL.
+/// Ownership: free it with ll_filespaces_free
+/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_workspace_list_filespaces(
+    workspace: ll_workspace,
+    list: *mut ll_filespaces,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(0, err, || unsafe {
+        clear(list, "list")?;
+        let found = handle::get::<WorkspaceHandle>(workspace)?.workspace.filespaces()?;
+        put(list, "list", filespaces(found)?)
+    })
+}
+
+/// Lists the filespaces that the workspace's daemon has linked.
+///
+/// @param workspace The workspace.
+/// @param list Receives the list.
+/// @param err Detail of a failure, or NULL.
+/// Ownership: free it with ll_filespaces_free
+/// Threads: any. Blocking: no.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_workspace_linked_filespaces(
+    workspace: ll_workspace,
+    list: *mut ll_filespaces,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(0, err, || unsafe {
+        clear(list, "list")?;
+        let linked = handle::get::<WorkspaceHandle>(workspace)?.daemon.0.linked();
+        put(list, "list", filespaces(linked.iter().map(|f| f.info().clone()).collect())?)
+    })
+}
+
+/// How many entries a list has.
+///
+/// @param list The list.
+/// @param count Receives the number.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: no.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_filespaces_count(
+    list: ll_filespaces,
+    count: *mut usize,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(0, err, || unsafe {
+        clear(count, "count")?;
+        put(count, "count", handle::get::<FilespacesHandle>(list)?.0.len())
+    })
+}
+
+/// An entry of a list.
+///
+/// @param list The list.
+/// @param index From 0 on.
+/// @param info Receives the entry; set its struct_size.
+/// @param err Detail of a failure, or NULL.
+/// Ownership: the strings belong to the list
+/// Threads: any. Blocking: no.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_filespaces_get(
+    list: ll_filespaces,
+    index: usize,
+    info: *mut ll_filespace_info,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(0, err, || unsafe {
+        check_out(info, "info")?;
+        let list = handle::get::<FilespacesHandle>(list)?;
+        let Some((filespace, id, name)) = list.0.get(index) else {
+            return Err(Error::new(
+                Status::InvalidArgument,
+                format!("index: the list has {} entries", list.0.len()),
+            ));
+        };
+        put_struct(
+            info,
+            ll_filespace_info {
+                struct_size: 0,
+                accessible: filespace.accessible.into(),
+                created_ns: filespace.created,
+                id: id.as_ptr(),
+                name: name.as_ptr(),
+            },
+        );
+        Ok(())
+    })
+}
+
+/// Frees a list of filespaces. Never blocks on log or store and never fails; a handle that is 0 or
+/// already freed is ignored.
+///
+/// @param handle The handle.
+/// Threads: any. Blocking: no.
+/// Errors: none. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_filespaces_free(handle: ll_filespaces) {
+    quiet(|| {
+        let _ = handle::remove::<FilespacesHandle>(handle);
+    });
+}
+
+/// Sets the size of a filespace info and zeroes the rest, for languages that cannot use
+/// LL_FILESPACE_INFO_INIT.
+///
+/// @param info The struct; NULL does nothing.
+/// Threads: any. Blocking: no.
+/// Errors: none. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_filespace_info_init(info: *mut ll_filespace_info) {
+    // SAFETY: NULL, or a whole struct by contract.
+    unsafe { init(info) }
+}
+
+/// Sets the size of link options and zeroes the rest, for languages that cannot use LL_LINK_OPTIONS_INIT.
+///
+/// @param options The struct; NULL does nothing.
+/// Threads: any. Blocking: no.
+/// Errors: none. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_link_options_init(options: *mut ll_link_options) {
+    // SAFETY: NULL, or a whole struct by contract.
+    unsafe { init(options) }
+}
+
+/// Links a filespace: from now on its files can be used. Several can be linked at once; the same one
+/// twice, with the same options, is the same link under another handle.
+///
+/// @param workspace The workspace.
+/// @param options Which one, and how.
+/// @param filespace Receives the handle.
+/// @param err Detail of a failure, or NULL.
+/// Ownership: end it with ll_filespace_unlink, then ll_filespace_free; it goes with its daemon
+/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND, LL_ERR_ACCESS_DENIED (no
+/// grant), LL_ERR_NOT_A_DIRECTORY (root_path), LL_ERR_FILESPACE_DELETED, LL_ERR_INTEGRITY. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_workspace_link_filespace(
+    workspace: ll_workspace,
+    options: *const ll_link_options,
+    filespace: *mut ll_filespace,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(0, err, || unsafe {
+        clear(filespace, "filespace")?;
+        let opened = handle::get::<WorkspaceHandle>(workspace)?;
+        let options = read_options(options, "options")?;
+        let name = optional_text(options.name, "name")?;
+        let id = optional_text(options.id, "id")?;
+        let root = Path::parse(optional_text(options.root_path, "root_path")?.unwrap_or("/"))?;
+        let sync_mode = match options.sync_mode {
+            LL_SYNC_ALL => SyncMode::All,
+            LL_SYNC_NONE => SyncMode::None,
+            _ => {
+                return Err(Error::new(
+                    Status::UnsupportedOption,
+                    "options: sync_mode is not one that this version knows",
+                ));
+            }
+        };
+        let id = match (name, id) {
+            (Some(name), None) => opened.workspace.filespace_named(name)?.id,
+            (None, Some(id)) => LogId::from_hex(id).ok_or_else(|| {
+                Error::new(Status::InvalidArgument, "id: it is not 64 lower-case hexadecimal digits")
+            })?,
+            _ => return Err(Error::new(Status::InvalidArgument, "options: give exactly one of name and id")),
+        };
+        let request = LinkRequest { root, sync_mode, read_only: options.read_only != 0 };
+        let linked = opened.daemon.0.link(&opened.workspace, id, request)?;
+        put(filespace, "filespace", handle::insert(Arc::new(FilespaceHandle(linked)), opened.daemon_handle)?)
+    })
+}
+
+/// Frees a workspace; filespaces linked through it stay linked. Never blocks on log or store and never
+/// fails; a handle that is 0 or already freed is ignored.
+///
+/// @param handle The handle.
+/// Threads: any. Blocking: no.
+/// Errors: none. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_workspace_free(handle: ll_workspace) {
+    quiet(|| {
+        let _ = handle::remove::<WorkspaceHandle>(handle);
+    });
+}
+
+fn filespaces(found: Vec<FilespaceInfo>) -> Result<u64> {
+    let c = |text: String| CString::new(text).unwrap_or_default();
+    let list = found.into_iter().map(|f| (f.clone(), c(f.id.to_string()), c(f.name))).collect();
+    handle::insert(Arc::new(FilespacesHandle(list)), 0)
+}
