@@ -53,11 +53,23 @@ impl MemoryBudget {
 
     /// Reserves bytes, at the cache's expense. None if the limit does not allow it.
     pub fn try_reserve(&'static self, bytes: usize) -> Option<Reservation> {
+        let mut reservation = self.reserve_nothing();
+        reservation.try_grow(bytes).then_some(reservation)
+    }
+
+    /// A reservation that has nothing yet.
+    pub fn reserve_nothing(&'static self) -> Reservation {
+        Reservation { budget: self, bytes: 0 }
+    }
+
+    fn take(&self, bytes: usize) -> bool {
         let limit = self.limit();
         let more = |reserved: usize| reserved.checked_add(bytes).filter(|sum| *sum <= limit);
-        self.reserved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        self.fit_cache();
-        Some(Reservation { budget: self, bytes })
+        let taken = self.reserved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
+        if taken {
+            self.fit_cache();
+        }
+        taken
     }
 
     fn fit_cache(&self) {
@@ -76,11 +88,27 @@ impl Reservation {
     pub fn bytes(&self) -> usize {
         self.bytes
     }
+
+    /// Reserves more; false, and nothing changes, if the limit does not allow it.
+    pub fn try_grow(&mut self, bytes: usize) -> bool {
+        let grown = self.budget.take(bytes);
+        if grown {
+            self.bytes += bytes;
+        }
+        grown
+    }
+
+    /// Gives all of it back.
+    pub fn release(&mut self) {
+        if self.bytes > 0 {
+            self.budget.reserved.fetch_sub(std::mem::take(&mut self.bytes), Ordering::Relaxed);
+            self.budget.fit_cache();
+        }
+    }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.budget.reserved.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.budget.fit_cache();
+        self.release();
     }
 }

@@ -51,7 +51,7 @@ pub struct BlockWriter {
 
 struct OpenPack {
     writer: PackWriter,
-    memory: Vec<Reservation>,
+    memory: Reservation,
 }
 
 impl BlockWriter {
@@ -62,15 +62,10 @@ impl BlockWriter {
 
     /// Compresses, seals and keeps a block of plain bytes; says where it will be.
     pub fn write(&mut self, plain: &[u8]) -> Result<(PackId, ChunkPlace)> {
-        let memory = self.reserve(plain.len() + 1024)?;
-        let open = match &mut self.open {
-            Some(open) => open,
-            none => none.insert(OpenPack { writer: (self.new_pack)()?, memory: Vec::new() }),
-        };
+        let open = self.open_with_room(plain.len() + 1024)?;
         let (codec, data) = codec::compress(plain);
         let place = open.writer.add(codec, plain.len() as u32, &data)?;
         let id = PackId(open.writer.id());
-        open.memory.push(memory);
         if open.writer.is_full() {
             self.upload()?;
         }
@@ -102,23 +97,29 @@ impl BlockWriter {
         Ok(self.stored)
     }
 
-    /// Memory for one more block; when there is none, the open pack is closed early and what is under way
-    /// is waited for.
-    fn reserve(&mut self, bytes: usize) -> Result<Reservation> {
+    /// The open pack, with memory for one more block; when there is none, it is closed early and what is under
+    /// way is waited for.
+    fn open_with_room(&mut self, bytes: usize) -> Result<&mut OpenPack> {
         loop {
-            if let Some(reservation) = MemoryBudget::process().try_reserve(bytes) {
-                return Ok(reservation);
-            }
-            if self.open.is_some() {
-                self.upload()?;
-            } else if !self.uploads.is_empty() {
-                self.wait_for_oldest()?;
-            } else {
-                let what = "the memory limit does not leave room for one more block; raise memory.limit \
-                            or write to fewer files at once";
-                return Err(Error::new(Status::NoMemory, what));
+            let memory = match &mut self.open {
+                Some(open) => open.memory.try_grow(bytes).then_some(None),
+                None => MemoryBudget::process().try_reserve(bytes).map(Some),
+            };
+            match memory {
+                Some(Some(memory)) => {
+                    return Ok(self.open.insert(OpenPack { writer: (self.new_pack)()?, memory }));
+                }
+                Some(None) => break,
+                None if self.open.is_some() => self.upload()?,
+                None if !self.uploads.is_empty() => self.wait_for_oldest()?,
+                None => {
+                    let what = "the memory limit does not leave room for one more block; raise memory.limit \
+                                or write to fewer files at once";
+                    return Err(Error::new(Status::NoMemory, what));
+                }
             }
         }
+        self.open.as_mut().ok_or_else(|| Error::new(Status::Internal, "an open pack is gone"))
     }
 
     fn upload(&mut self) -> Result<()> {

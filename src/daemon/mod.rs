@@ -131,8 +131,10 @@ impl Daemon {
     /// failure of a sync is returned after that. Again: nothing happens.
     pub fn stop(&self) -> Result<()> {
         let Some(running) = self.running.lock().take() else { return Ok(()) };
-        let unlinked = running.links.iter().fold(Ok(()), |first, link| first.and(link.unlink()));
-        drop(running.links);
+        let mut unlinked = Ok(());
+        for link in running.links {
+            unlinked = unlinked.and(link.unlink());
+        }
         drop(running.workspace);
         running.runtime.shutdown_timeout(SHUTDOWN);
         let cleaned = running.storage.close();

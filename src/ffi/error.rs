@@ -75,9 +75,10 @@ fn flags(error: &Error) -> u32 {
             | Status::FilespaceDeleted
             | Status::UpgradeRequired
     );
-    u32::from(status.is_retryable()) * LL_ERROR_RETRYABLE
-        | u32::from(error.is_maybe_applied()) * LL_ERROR_MAYBE_APPLIED
-        | u32::from(fatal) * LL_ERROR_FATAL
+    let flag = |set: bool, bit: u32| if set { bit } else { 0 };
+    flag(status.is_retryable(), LL_ERROR_RETRYABLE)
+        | flag(error.is_maybe_applied(), LL_ERROR_MAYBE_APPLIED)
+        | flag(fatal, LL_ERROR_FATAL)
 }
 
 fn domain(status: Status) -> &'static str {

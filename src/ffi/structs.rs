@@ -25,7 +25,7 @@ pub(super) unsafe fn read_options<T: Sized32>(options: *const T, name: &str) -> 
     }
     // SAFETY: there is at least the size field.
     let size = unsafe { options.cast::<u32>().read_unaligned() };
-    if size < 4 || size > ABSURD {
+    if !(4..=ABSURD).contains(&size) {
         let what =
             format!("{name}: struct_size is {size}; set it to sizeof of the struct, or use its INIT macro");
         return Err(Error::new(Status::InvalidArgument, what));

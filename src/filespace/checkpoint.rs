@@ -2,6 +2,7 @@
 //! needed. A newcomer takes the newest and follows the log from there.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -16,16 +17,21 @@ use crate::crypto::seal::{Kind, ObjectKey};
 use crate::crypto::sha256;
 use crate::error::{Error, Result, Status};
 use crate::ids::{PackId, PartId, Seq};
-use crate::state::ops::{Checkpoint, Op, Transaction};
+use crate::state::ops::{Checkpoint, Op};
 use crate::state::part::{
     BlockBuilder, Blocks, INDEX, Manifest, PART_TARGET, PartIndex, PartRef, Parts, SortedBlock, StoredBlock,
 };
 use crate::state::replica::{Replica, Snapshot};
 use crate::state::source::Stop;
 
-/// Commits behind the last checkpoint after which a writer starts one (plus up to a quarter of that, by
-/// chance, so that several writers do not start at once).
-pub const TAIL: u64 = 512;
+/// Commits behind the last checkpoint below which nobody writes one (and up to a quarter more, by chance, so
+/// that several writers do not start at once).
+const SHORT_TAIL: u64 = 512;
+/// Commits behind it above which a writer starts one whatever it costs: a newcomer replays about 20,000 a second.
+/// In between, one is due when what changed is no longer small beside the state: so all checkpoints together
+/// write a few times what the last one holds, however small the commits are.
+const LONG_TAIL: u64 = 16 << 10;
+const SMALL: u64 = 2;
 
 /// Blocks of parts, kept in the process-wide cache as they were stored; the last few also here, so that a tiny
 /// cache cannot keep a judgement from ever having all it needs at once.
@@ -147,8 +153,12 @@ impl Link {
 
     /// Whether the tail of the log behind the last checkpoint has become long.
     pub(super) fn checkpoint_is_due(&self) -> bool {
-        let due = self.checkpoint_due.load(std::sync::atomic::Ordering::Relaxed);
-        self.position().0 >= due && !self.is_read_only()
+        if self.position().0 < self.checkpoint_from.load(Ordering::Relaxed) {
+            return false;
+        }
+        let replica = self.replica.read();
+        let (tail, bytes) = replica.tail();
+        tail > LONG_TAIL || tail > SHORT_TAIL && SMALL * bytes as u64 > replica.parts().plain_len()
     }
 
     /// Writes a checkpoint of the current state and announces it.
@@ -174,9 +184,7 @@ impl Link {
             manifest: Bytes::copy_from_slice(&id),
             manifest_hash: Bytes::copy_from_slice(&sha256(&object.bytes).0),
         };
-        let ops = vec![Op::Checkpoint(announce).wrap()];
-        let draft = Draft::new(Transaction { hops: vec![], ops });
-        match self.commit(draft, self.deadline()) {
+        match self.commit(Draft::of(Op::Checkpoint(announce)), self.deadline()) {
             Ok(_) => {}
             // Somebody else's newer one stands; the parts serve this replica all the same.
             Err(super::CommitError::Refused(_)) => {}
@@ -188,11 +196,11 @@ impl Link {
         Ok(())
     }
 
-    /// The next one is due a tail later, spread by chance.
+    /// The next one comes a short tail later at the earliest, also if this one fails.
     fn postpone_checkpoint(&self) -> Result<()> {
         let [chance] = self.env.random_bytes()?;
-        let next = self.position().0 + TAIL + u64::from(chance) * TAIL / 1024;
-        self.checkpoint_due.store(next, std::sync::atomic::Ordering::Relaxed);
+        let next = self.position().0 + SHORT_TAIL + u64::from(chance) * SHORT_TAIL / 1024;
+        self.checkpoint_from.store(next, Ordering::Relaxed);
         Ok(())
     }
 
@@ -310,6 +318,7 @@ impl PartsWriter<'_> {
             id: Bytes::copy_from_slice(&object.id),
             generation: part.generation,
             salt: Bytes::copy_from_slice(&part.salt),
+            plain_len: part.plain as u64,
             first_key,
             index: Some(StoredBlock {
                 number: place.number,

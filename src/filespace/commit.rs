@@ -6,29 +6,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use parking_lot::{Condvar, Mutex};
-use prost::Message;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::draft::Draft;
-use super::follow::{Own, commit_object, payload_key};
 use super::link::Link;
-use crate::content::pack::PackWriter;
-use crate::content::writer::{StoredPack, put_pack};
-use crate::crypto::seal::Kind;
-use crate::crypto::sha256;
+use super::offer::Offer;
 use crate::error::{Error, Result, Status};
 use crate::ids::{Ino, PackId, Seq, SessionId, SessionNo};
-use crate::log::Append;
-use crate::log::envelope::{self, Envelope, HEAD, InlineLayout, MAX_SLOT};
-use crate::state::ops::{Body, CloseSession, NewPack, Op, OpenSession, Transaction};
+use crate::state::Refusal;
+use crate::state::ops::{CloseSession, Op, OpenSession};
 use crate::state::value::{Outcome, Session};
-use crate::state::{Refusal, Tables};
 
 /// A commit takes no more transactions than this, and no more bytes of blocks unless one alone has more.
 const MAX_TRANSACTIONS: usize = 4096;
 const MAX_BLOCK_BYTES: usize = 16 << 20;
-/// Blocks of one commit stay inline up to this many bytes; more go into a pack.
-const MAX_INLINE: usize = 128 << 10;
 
 /// What became of a transaction that took effect.
 #[derive(Debug)]
@@ -67,6 +58,7 @@ impl From<Error> for CommitError {
 }
 
 /// The waiting transactions and the session.
+#[derive(Default)]
 pub(super) struct Committer {
     queue: Mutex<Queue>,
     changed: Condvar,
@@ -75,9 +67,11 @@ pub(super) struct Committer {
 #[derive(Default)]
 struct Queue {
     waiting: Vec<Waiting>,
-    /// Somebody commits at the moment.
+    /// Somebody has the turn at the moment.
     busy: bool,
     session: Option<OwnSession>,
+    /// A commit of the session whose outcome is not known: settled before anything else is offered.
+    unsettled: Option<Offer>,
 }
 
 struct Waiting {
@@ -101,9 +95,37 @@ struct OwnSession {
     next_ino: u32,
 }
 
+/// The right to commit, which one thread has at a time. When it ends, whatever happens, who waits is woken.
+struct Turn<'a> {
+    committer: &'a Committer,
+    session: Option<OwnSession>,
+    unsettled: Option<Offer>,
+}
+
 impl Committer {
-    pub(super) fn new() -> Committer {
-        Committer { queue: Mutex::default(), changed: Condvar::new() }
+    /// Takes the turn, which nobody has.
+    fn take_turn(&self, queue: &mut Queue) -> Turn<'_> {
+        queue.busy = true;
+        Turn { committer: self, session: queue.session, unsettled: queue.unsettled.take() }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut queue = self.committer.queue.lock();
+        if std::thread::panicking() {
+            // What became of the session is not known; the next call opens another.
+            (self.session, self.unsettled) = (None, None);
+        }
+        // Numbers were given while the commit was on its way.
+        let given = queue.session.filter(|q| self.session.is_some_and(|s| s.id == q.id));
+        if let (Some(session), Some(given)) = (&mut self.session, given) {
+            session.next_ino = session.next_ino.max(given.next_ino);
+        }
+        queue.busy = false;
+        queue.session = self.session;
+        queue.unsettled = self.unsettled.take();
+        self.committer.changed.notify_all();
     }
 }
 
@@ -117,11 +139,9 @@ impl Link {
     }
 
     fn commit_in_turn(&self, draft: Draft, deadline: Instant) -> Result<Committed, CommitError> {
-        self.check_usable()?;
-        self.check_writable()?;
         let ticket = Arc::new(Mutex::new(Ticket::Queued));
         let committer = &self.committer;
-        let mut queue = committer.queue.lock();
+        let mut queue = self.writable_queue()?;
         queue.waiting.push(Waiting { draft, ticket: ticket.clone() });
         loop {
             match &*ticket.lock() {
@@ -132,22 +152,20 @@ impl Link {
             }
             if !queue.busy {
                 let batch = take_batch(&mut queue.waiting);
-                queue.busy = true;
-                let mut busy = Busy { committer, session: queue.session };
+                let mut turn = committer.take_turn(&mut queue);
                 drop(queue);
-                busy.session = self.commit_batch(busy.session, batch);
-                drop(busy);
+                self.commit_batch(&mut turn, batch);
+                drop(turn);
                 queue = committer.queue.lock();
                 continue;
             }
             if committer.changed.wait_until(&mut queue, deadline).timed_out() {
-                let taken = !matches!(*ticket.lock(), Ticket::Queued);
-                if !taken {
-                    queue.waiting.retain(|w| !Arc::ptr_eq(&w.ticket, &ticket));
-                }
-                if let Ticket::Done(result) = &*ticket.lock() {
-                    return settle(result);
-                }
+                let taken = match &*ticket.lock() {
+                    Ticket::Done(result) => return settle(result),
+                    Ticket::Taken => true,
+                    Ticket::Queued => false,
+                };
+                queue.waiting.retain(|w| !Arc::ptr_eq(&w.ticket, &ticket));
                 let error = Error::new(Status::Timeout, "the log did not take the change in time");
                 return Err(if taken { error.maybe_applied() } else { error }.into());
             }
@@ -156,7 +174,7 @@ impl Link {
 
     /// A new inode number of this link's session, which is opened if it is not.
     pub fn new_ino(&self) -> Result<Ino> {
-        let mut queue = self.session_lock()?;
+        let mut queue = self.queue_with_session()?;
         let session = queue.session.as_mut().ok_or_else(no_session)?;
         session.next_ino = session.next_ino.checked_add(1).ok_or_else(|| {
             Error::new(Status::NoSpace, "this session has created 2^32 files; link the filespace again")
@@ -166,54 +184,43 @@ impl Link {
 
     /// A new pack id of this link's session, which is opened if it is not.
     pub fn new_pack_id(&self) -> Result<PackId> {
-        let number = self.session_lock()?.session.ok_or_else(no_session)?.number;
+        let number = self.queue_with_session()?.session.ok_or_else(no_session)?.number;
         Ok(PackId::new(number, self.env.random_bytes()?))
     }
 
-    /// The queue with a session in it.
-    fn session_lock(&self) -> Result<parking_lot::MutexGuard<'_, Queue>> {
-        self.check_usable()?;
-        self.check_writable()?;
+    fn queue_with_session(&self) -> Result<MutexGuard<'_, Queue>> {
         let committer = &self.committer;
-        let mut queue = committer.queue.lock();
+        let deadline = self.deadline();
+        let mut queue = self.writable_queue()?;
         while queue.session.is_none() {
-            if queue.busy {
-                if committer.changed.wait_until(&mut queue, self.deadline()).timed_out() {
-                    return Err(Error::new(Status::Timeout, "the log did not open a session in time"));
-                }
-                continue;
+            if !queue.busy {
+                let mut turn = committer.take_turn(&mut queue);
+                drop(queue);
+                turn.session = Some(self.open_session(deadline)?);
+                drop(turn);
+                queue = committer.queue.lock();
+            } else if committer.changed.wait_until(&mut queue, deadline).timed_out() {
+                return Err(Error::new(Status::Timeout, "the log did not open a session in time"));
             }
-            queue.busy = true;
-            let mut busy = Busy { committer, session: None };
-            drop(queue);
-            busy.session = Some(self.open_session()?);
-            drop(busy);
-            queue = committer.queue.lock();
         }
         Ok(queue)
     }
 
-    fn check_writable(&self) -> Result<()> {
-        if self.is_read_only() {
-            return Err(Error::new(Status::ReadOnly, "the filespace is linked read-only"));
+    /// The queue, if something may be put into it. Checked under its lock: what is in it before the link
+    /// closes is committed, and nothing comes after.
+    fn writable_queue(&self) -> Result<MutexGuard<'_, Queue>> {
+        let queue = self.committer.queue.lock();
+        self.check_usable()?;
+        match self.is_read_only() {
+            true => Err(Error::new(Status::ReadOnly, "the filespace is linked read-only")),
+            false => Ok(queue),
         }
-        Ok(())
     }
 
-    /// Commits a batch, tells everybody in it what became of it, and returns the session as it is then.
-    fn commit_batch(&self, session: Option<OwnSession>, mut batch: Vec<Waiting>) -> Option<OwnSession> {
-        let attempt = (|| {
-            let session = match session {
-                Some(session) => session,
-                None => self.open_session()?,
-            };
-            Ok((session, self.commit_drafts(session, batch.iter_mut().map(|w| &mut w.draft).collect())))
-        })();
-        let (session, result) = match attempt {
-            Ok((session, result)) => (Some(session), result),
-            Err(error) => (session, Err(error)),
-        };
-        match result {
+    /// Commits a batch and tells everybody in it what became of it.
+    fn commit_batch(&self, turn: &mut Turn<'_>, mut batch: Vec<Waiting>) {
+        let drafts = batch.iter_mut().map(|w| &mut w.draft).collect();
+        match self.commit_drafts(turn, drafts, self.deadline()) {
             Ok(consumed) => {
                 let at = Seq(consumed.last_seq);
                 let mut outcomes = consumed.outcomes.into_iter();
@@ -222,220 +229,86 @@ impl Link {
                     let outcome = outcomes.next().ok_or_else(|| Arc::new(no_outcome()));
                     *waiting.ticket.lock() = Ticket::Done(outcome.map(|o| (at, o)));
                 }
-                session.map(|s| OwnSession { k: consumed.last_k, ..s })
             }
             Err(error) => {
-                // Whether the commit landed is not known, so its number cannot be used again: the next
-                // call opens a new session.
-                let unknown = error.is_maybe_applied();
                 let error = Arc::new(error);
                 for waiting in batch {
                     *waiting.ticket.lock() = Ticket::Done(Err(error.clone()));
                 }
-                session.filter(|_| !unknown)
             }
         }
     }
 
-    fn open_session(&self) -> Result<OwnSession> {
-        let id = SessionId(self.env.random_bytes()?);
-        let session = OwnSession { id, number: SessionNo(0), k: 0, next_ino: 0 };
-        let open =
-            Draft::new(Transaction { hops: vec![], ops: vec![Op::OpenSession(OpenSession {}).wrap()] });
-        let opened = self.commit_drafts(session, vec![&mut { open }])?;
-        Ok(OwnSession { number: opened.number(), k: opened.last_k, ..session })
-    }
-
-    /// Closes the session, if there is one.
-    pub(super) fn close_session(&self) -> Result<()> {
-        let session = self.committer.queue.lock().session.take();
-        let Some(session) = session else { return Ok(()) };
-        let close = CloseSession { session: Bytes::copy_from_slice(&session.id.0), last_k: session.k + 1 };
-        let draft = Draft::new(Transaction { hops: vec![], ops: vec![Op::CloseSession(close).wrap()] });
-        self.commit_drafts(session, vec![&mut { draft }]).map(drop)
-    }
-
-    /// Seals the drafts as the session's next commit and offers it until it is consumed.
-    fn commit_drafts(&self, session: OwnSession, drafts: Vec<&mut Draft>) -> Result<Session> {
-        let mut prepared = self.prepare(session, drafts)?;
-        let k = session.k + 1;
-        let (mut slot, mut basis) = self.seal(session, k, &mut prepared)?;
-        // Whether an earlier offer may have landed without this link knowing.
-        let mut unknown = false;
-        loop {
-            let own = Own { bytes: &slot, body: &prepared.body };
-            let mark = |e: Error| if unknown { e.maybe_applied() } else { e };
-            let answer = self.append_own(&own).map_err(mark)?;
-            let landed = matches!(answer, Append::Landed(_));
-            unknown |= matches!(answer, Append::Unknown(_));
-            let mark = |e: Error| if unknown || landed { e.maybe_applied() } else { e };
-            if !landed {
-                self.catch_up(Some(&own)).map_err(mark)?;
-            }
-            match self.read(|state| Ok(state.session(session.id)?)).map_err(mark)? {
-                Some(consumed) if consumed.last_k == k && landed => return Ok(consumed),
-                Some(consumed) if consumed.last_k >= k => return self.check_own(consumed, k, &slot),
-                Some(_) | None => {}
-            }
-            // Sealed again only when the old bytes are void wherever they land.
-            if self.is_outdated(&basis)? {
-                (slot, basis) = self.seal(session, k, &mut prepared)?;
-            } else if landed {
-                return Err(self.why_void(session.id)?);
-            }
-        }
-    }
-
-    /// Gives the blocks of the drafts a place: inline, or in packs that they share.
-    fn prepare(&self, session: OwnSession, mut drafts: Vec<&mut Draft>) -> Result<Prepared> {
-        let mut packs: Vec<NewPack> = drafts.iter_mut().flat_map(|d| std::mem::take(&mut d.packs)).collect();
-        let mut inline = Vec::new();
-        if drafts.iter().map(|d| d.inline_bytes()).sum::<usize>() <= MAX_INLINE {
-            // Chunk 0 of the payload is the body.
-            let mut layout = InlineLayout::default();
-            for draft in &mut drafts {
-                let places: Vec<_> = draft.inline.iter().map(|b| layout.add(b.data.len())).collect();
-                draft.place(PackId::INLINE, &places);
-                inline.append(&mut draft.inline);
-            }
-        } else {
-            self.pack_blocks(session.number, &mut drafts, &mut packs)?;
-        }
-        let transactions = drafts.into_iter().map(|d| std::mem::take(&mut d.transaction)).collect();
-        Ok(Prepared { body: Body { state_hash: Bytes::new(), packs, transactions }, inline })
-    }
-
-    fn pack_blocks(
+    /// Commits drafts as the next commit of the session, which is opened if it is not.
+    fn commit_drafts(
         &self,
-        session: SessionNo,
-        drafts: &mut [&mut Draft],
-        packs: &mut Vec<NewPack>,
-    ) -> Result<()> {
-        let mut open: Option<PackWriter> = None;
-        for draft in drafts.iter_mut().filter(|d| !d.inline.is_empty()) {
-            if open.as_ref().is_some_and(|w| w.is_full()) {
-                self.store_pack(open.take(), packs)?;
+        turn: &mut Turn<'_>,
+        drafts: Vec<&mut Draft>,
+        deadline: Instant,
+    ) -> Result<Session> {
+        self.settle_last(turn, deadline)?;
+        let session = match &mut turn.session {
+            Some(session) => session,
+            none => none.insert(self.open_session(deadline)?),
+        };
+        let mut offer = self.make_offer(session.id, session.number, session.k + 1, drafts)?;
+        match self.bring(&mut offer, deadline) {
+            Ok(consumed) => {
+                session.k = consumed.last_k;
+                Ok(consumed)
             }
-            let writer = match &mut open {
-                Some(writer) => writer,
-                None => open.insert(self.new_pack(PackId::new(session, self.env.random_bytes()?))?),
-            };
-            let blocks = std::mem::take(&mut draft.inline);
-            let places: Vec<_> =
-                blocks.iter().map(|b| writer.add(b.codec, b.plain_len, &b.data)).collect::<Result<_, _>>()?;
-            draft.place(PackId(writer.id()), &places);
+            Err(error) => {
+                turn.unsettled = error.is_maybe_applied().then_some(offer);
+                Err(error)
+            }
         }
-        self.store_pack(open, packs)
     }
 
-    /// A pack writer under a fresh key.
-    pub(crate) fn new_pack(&self, id: PackId) -> Result<PackWriter> {
-        let new = self.new_object_key(Kind::Pack, &id.0)?;
-        Ok(PackWriter::new(new.key, id.0, new.generation, new.salt))
-    }
-
-    fn store_pack(&self, writer: Option<PackWriter>, packs: &mut Vec<NewPack>) -> Result<()> {
-        let Some(writer) = writer else { return Ok(()) };
-        packs.push(registration(&put_pack(&*self.store, &writer.finish()?)?));
+    /// Finds out what became of the session's last commit, if that is not known: its number cannot be used
+    /// again before.
+    fn settle_last(&self, turn: &mut Turn<'_>, deadline: Instant) -> Result<()> {
+        let Some(mut offer) = turn.unsettled.take() else { return Ok(()) };
+        match (self.bring(&mut offer, deadline), &mut turn.session) {
+            (Ok(consumed), Some(session)) => session.k = consumed.last_k,
+            (Err(error), _) if error.is_maybe_applied() => {
+                turn.unsettled = Some(offer);
+                let what = "an earlier change is still on its way to the log; nothing of this one was sent";
+                return Err(Error::new(error.status(), what).caused_by(error));
+            }
+            // It is void for good, or the session is gone: its number is free.
+            (Ok(_) | Err(_), _) => {}
+        }
         Ok(())
     }
 
-    /// Seals body and blocks; a payload that is too large for a slot is stored first.
-    fn seal(&self, session: OwnSession, k: u64, prepared: &mut Prepared) -> Result<(Vec<u8>, Basis)> {
-        let (seen, chain_at_seen, state_hash, header) =
-            self.read(|state| Ok((state.position(), state.chain(), state.state_hash(), state.header()?)))?;
-        if header.fork != 0 {
-            let what = format!("the log has a fork at position {}; an admin must accept it", header.fork);
-            return Err(Error::new(Status::LogForked, what));
-        }
-        if header.ended {
-            return Err(Error::new(Status::FilespaceDeleted, "the filespace was deleted"));
-        }
-        let generation = header.generation;
-        let salt = self.env.random_bytes()?;
-        let key = self.object_key(generation, &salt, Kind::Commit, &commit_object(session.id.0, k))?;
-        prepared.body.state_hash = Bytes::copy_from_slice(&state_hash.0);
-        let inline = prepared.inline.iter().map(|b| (b.codec, b.plain_len, &b.data[..]));
-        let payload = envelope::seal_payload(&key, &prepared.body.encode_to_vec(), inline)?;
-        let out_of_line = payload.len() > MAX_SLOT - HEAD;
-        let incarnation = crate::ids::Incarnation::from_slice(&header.incarnation)
-            .ok_or_else(|| Error::new(Status::Integrity, "the state has no valid incarnation"))?;
-        let envelope = Envelope {
-            incarnation,
-            session: session.id,
-            k,
-            seen,
-            chain_at_seen,
-            key_id: self.account.key_id(),
-            generation,
-            salt,
-            clear: Bytes::new(),
-            payload_len: payload.len() as u32,
-            payload_hash: sha256(&payload),
-            out_of_line,
-        };
-        if out_of_line {
-            self.store.put(&payload_key(&envelope.payload_hash), &payload)?;
-        }
-        let slot = envelope.encode_signed(&payload, |message| self.account.sign(message));
-        Ok((slot, Basis { seen, generation, incarnation }))
+    /// Opens a session. If the answer is lost, another one is opened next time: nothing is in it yet.
+    fn open_session(&self, deadline: Instant) -> Result<OwnSession> {
+        let id = SessionId(self.env.random_bytes()?);
+        let mut open = Draft::of(Op::OpenSession(OpenSession {}));
+        let mut offer = self.make_offer(id, SessionNo(0), 1, vec![&mut open])?;
+        let opened = self.bring(&mut offer, deadline)?;
+        Ok(OwnSession { id, number: opened.number(), k: opened.last_k, next_ino: 0 })
     }
 
-    /// Whether bytes sealed on this basis are void wherever they land from now on.
-    fn is_outdated(&self, basis: &Basis) -> Result<bool> {
-        self.read(|state| {
-            let header = state.header()?;
-            Ok(header.generation != basis.generation
-                || header.incarnation[..] != basis.incarnation.0[..]
-                || basis.seen.0 + crate::state::WINDOW < state.position().0 + 1)
-        })
-    }
-
-    /// The commit that was consumed under this link's session and number must be the one it wrote.
-    fn check_own(&self, consumed: Session, k: u64, slot: &[u8]) -> Result<Session> {
-        let at = Seq(consumed.last_seq);
-        let there = self.log.read(at, 1, usize::MAX)?;
-        let same = consumed.last_k == k && there.first().is_some_and(|(n, bytes)| *n == at && bytes == slot);
-        if same {
-            return Ok(consumed);
+    /// Waits for what is in the queue, then closes the session, if there is one. Nothing may be put into the
+    /// queue any more.
+    pub(super) fn close_session(&self) -> Result<()> {
+        let committer = &self.committer;
+        let deadline = self.deadline();
+        let mut queue = committer.queue.lock();
+        while queue.busy || !queue.waiting.is_empty() {
+            if committer.changed.wait_until(&mut queue, deadline).timed_out() {
+                return Err(Error::new(Status::Timeout, "the log did not take the last changes in time"));
+            }
         }
-        let message =
-            "another process uses this link's session (a cloned machine?); link the filespace again";
-        self.break_with(Status::Poisoned, message.to_owned());
-        Err(Error::new(Status::Poisoned, message))
-    }
-
-    /// Why a commit of this link landed and was not consumed.
-    fn why_void(&self, session: SessionId) -> Result<Error> {
-        let key_id = self.account.key_id();
-        let (member, header, own) =
-            self.read(|state| Ok((state.member(key_id)?, state.header()?, state.session(session)?)))?;
-        Ok(if header.ended {
-            Error::new(Status::FilespaceDeleted, "the filespace was deleted")
-        } else if member.is_none_or(|m| m.role() < crate::state::value::Role::Writer) {
-            Error::new(
-                Status::AccessDenied,
-                format!("account {key_id} may not write to filespace {}", self.id),
-            )
-        } else if header.fork != 0 {
-            Error::new(Status::LogForked, format!("the log has a fork at position {}", header.fork))
-        } else if own.is_some_and(|s| s.closed) {
-            session_ended()
-        } else {
-            Error::new(Status::Internal, "a commit of this link was void for no known reason")
-        })
-    }
-}
-
-/// How a commit registers a pack.
-pub(crate) fn registration(pack: &StoredPack) -> NewPack {
-    NewPack {
-        id: Bytes::copy_from_slice(&pack.id.0),
-        generation: pack.generation,
-        salt: Bytes::copy_from_slice(&pack.salt),
-        size: pack.size,
-        blocks: pack.blocks,
-        index_hash: Bytes::copy_from_slice(&pack.index_hash.0),
+        let mut turn = committer.take_turn(&mut queue);
+        drop(queue);
+        self.settle_last(&mut turn, deadline)?;
+        let Some(session) = turn.session.take() else { return Ok(()) };
+        let close = CloseSession { session: Bytes::copy_from_slice(&session.id.0), last_k: session.k + 1 };
+        let mut close = Draft::of(Op::CloseSession(close));
+        let mut offer = self.make_offer(session.id, session.number, session.k + 1, vec![&mut close])?;
+        self.bring(&mut offer, deadline).map(drop)
     }
 }
 
@@ -473,42 +346,4 @@ fn no_session() -> Error {
 
 fn no_outcome() -> Error {
     Error::new(Status::Internal, "a transaction got no outcome")
-}
-
-/// A commit before it is sealed.
-struct Prepared {
-    body: Body,
-    inline: Vec<super::InlineBlock>,
-}
-
-/// What a sealed commit was made for.
-struct Basis {
-    seen: Seq,
-    generation: u32,
-    incarnation: crate::ids::Incarnation,
-}
-
-/// Held by whoever commits; says, whatever happens, that nobody does any more and wakes who waits.
-struct Busy<'a> {
-    committer: &'a Committer,
-    /// The session as it is then.
-    session: Option<OwnSession>,
-}
-
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        let mut queue = self.committer.queue.lock();
-        // Numbers were given while the commit was on its way.
-        let given = queue.session.filter(|q| self.session.is_some_and(|s| s.id == q.id));
-        if let (Some(session), Some(given)) = (&mut self.session, given) {
-            session.next_ino = session.next_ino.max(given.next_ino);
-        }
-        queue.busy = false;
-        queue.session = self.session;
-        self.committer.changed.notify_all();
-    }
-}
-
-fn session_ended() -> Error {
-    Error::new(Status::NotLinked, "this link's session was ended by another client; link the filespace again")
 }

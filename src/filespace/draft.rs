@@ -35,6 +35,11 @@ impl Draft {
         Draft { transaction, ..Draft::default() }
     }
 
+    /// A transaction of one operation, whatever the paths.
+    pub fn of(op: Op) -> Draft {
+        Draft::new(Transaction { hops: vec![], ops: vec![op.wrap()] })
+    }
+
     /// Bytes that its blocks would take inline.
     pub fn inline_bytes(&self) -> usize {
         self.inline.iter().map(|b| b.data.len() + CHUNK_OVERHEAD).sum()

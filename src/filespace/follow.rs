@@ -63,7 +63,8 @@ impl Link {
         let _applying = self.applying.lock();
         let answer = self.log.append(own.bytes, self.position())?;
         if let Append::Landed(at) = answer {
-            self.apply_slot(at, &Bytes::copy_from_slice(own.bytes), Some(own))?;
+            self.apply_slot(at, &Bytes::copy_from_slice(own.bytes), Some(own))
+                .map_err(Error::maybe_applied)?;
         }
         Ok(answer)
     }

@@ -41,8 +41,8 @@ pub struct Link {
     pub(super) part_blocks: Arc<PartBlocks>,
     /// Held while a checkpoint is written.
     pub(super) checkpointing: Mutex<()>,
-    /// The position at which the next one is due.
-    pub(super) checkpoint_due: AtomicU64,
+    /// The position below which none is due.
+    pub(super) checkpoint_from: AtomicU64,
     /// Whether a background thread is asked to write one.
     checkpoint_asked: AtomicBool,
     runtime: Handle,
@@ -130,13 +130,13 @@ impl Link {
             id,
             part_blocks: Arc::new(PartBlocks::new(instance)),
             checkpointing: Mutex::new(()),
-            checkpoint_due: AtomicU64::new(super::checkpoint::TAIL),
+            checkpoint_from: AtomicU64::new(0),
             checkpoint_asked: AtomicBool::new(false),
             runtime,
             replica: RwLock::new(Replica::new(&genesis.birth()?)),
             position: AtomicU64::new(0),
             applying: Mutex::new(()),
-            committer: Committer::new(),
+            committer: Committer::default(),
             keyring: Arc::new(keyring),
             genesis,
             env,
@@ -220,19 +220,24 @@ impl Link {
     /// Ends the link's session, if it has one, and refuses everything afterwards. Calling it again does
     /// nothing.
     pub fn close(&self) -> Result<()> {
-        if self.closed.load(Ordering::Acquire) {
+        if !self.shut() || self.broken.read().is_some() {
             return Ok(());
         }
-        let result = if self.check_usable().is_ok() { self.close_session() } else { Ok(()) };
-        self.abandon();
-        result
+        self.close_session()
     }
 
     /// Refuses everything from now on, without a word to the log: the session is left to expire.
     pub fn abandon(&self) {
-        if !self.closed.swap(true, Ordering::AcqRel) {
+        self.shut();
+    }
+
+    /// Refuses everything from now on; false if that is so already.
+    fn shut(&self) -> bool {
+        let first = !self.closed.swap(true, Ordering::AcqRel);
+        if first {
             BlockCache::process().remove_instance(self.instance);
         }
+        first
     }
 
     /// Whether it can still be used.

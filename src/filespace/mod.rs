@@ -4,6 +4,7 @@
 //! - [`core`](self::link): the parts of a link and how reads see them.
 //! - `follow`: reading the log, judging each slot, loading what a judgement misses.
 //! - `commit`: the session and its commits; calls that wait at the same time share one (group commit).
+//! - `offer`: one commit, sealed and offered until it is consumed.
 //! - `draft`: what a call wants committed, before it has a place in a commit.
 //! - [`checkpoint`]: the state written as sorted parts, and read back.
 
@@ -13,10 +14,11 @@ mod draft;
 mod follow;
 pub mod genesis;
 pub mod link;
+mod offer;
 
 pub(crate) use checkpoint::pack_object_key;
-pub(crate) use commit::registration;
 pub use commit::{CommitError, Committed};
 pub use draft::{Draft, InlineBlock, block_extent, inline_extent};
 pub(crate) use follow::payload_key;
 pub use link::{Link, LinkOptions, LinkParts, ReadError};
+pub(crate) use offer::registration;

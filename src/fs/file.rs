@@ -1,29 +1,22 @@
-//! Open files. A handle sees one version of the content, pinned when it was opened, and what handles of the
-//! same link wrote since; others see its writes once they are published, as a whole.
+//! Files as their user sees them. A handle sees one version of the content, pinned when it was opened, and
+//! what handles of the same link wrote since; others see its writes once they are published, as a whole.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use bytes::Bytes;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::MutexGuard;
 
+use super::handle::{Handle, Opening};
+use super::open::{Shared, State};
 use super::read::Version;
 use super::resolve::{Last, resolve};
-use super::segments::{Data, Segment, Segments};
+use super::segments::Data;
 use super::{FileSystem, Path};
-use crate::content::memory::{MemoryBudget, Reservation};
-use crate::content::pack::{open_block, pack_key};
-use crate::content::writer::{BlockWriter, StoredPack};
-use crate::crypto::seal::{ChunkPlace, Kind};
 use crate::error::{Error, Result, Status};
-use crate::filespace::{Draft, Link, block_extent};
-use crate::ids::{Ino, PackId};
+use crate::filespace::{Draft, Link};
+use crate::ids::Ino;
 use crate::state::extents::MAX_FILE_SIZE;
-use crate::state::ops::{Create, Extent, Op, Transaction};
+use crate::state::ops::{Create, Op, Transaction};
 use crate::state::{Replica, value};
-
-/// Unpublished bytes of one handle that stay in memory; more go into packs.
-const MAX_MEMORY: usize = 8 << 20;
 
 /// How a file is opened, in the vocabulary of C's `fopen`; always binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +63,7 @@ impl Mode {
         Ok(Mode { kind: kind.ok_or_else(|| bad_mode(text))?, plus })
     }
 
-    fn reads(self) -> bool {
+    pub(super) fn reads(self) -> bool {
         self.kind == ModeKind::Read || self.plus
     }
 
@@ -93,86 +86,6 @@ pub enum Whence {
     Current,
     /// The end of the file.
     End,
-}
-
-/// The open files of a link.
-#[derive(Default)]
-pub(super) struct OpenFiles(Mutex<HashMap<Ino, Weak<Shared>>>);
-
-impl OpenFiles {
-    /// All that are open.
-    pub(super) fn all(&self) -> Vec<Arc<Shared>> {
-        self.0.lock().values().filter_map(Weak::upgrade).collect()
-    }
-
-    fn share(&self, ino: Ino) -> Arc<Shared> {
-        let mut files = self.0.lock();
-        if let Some(shared) = files.get(&ino).and_then(Weak::upgrade) {
-            return shared;
-        }
-        if files.len().is_power_of_two() {
-            files.retain(|_, shared| shared.strong_count() > 0);
-        }
-        let shared = Arc::new(Shared(Mutex::new(State { ino, handles: Vec::new(), next: 1 })));
-        files.insert(ino, Arc::downgrade(&shared));
-        shared
-    }
-
-    /// The file is known under another number from now on.
-    pub(super) fn renumber(&self, from: Ino, to: Ino) {
-        let mut files = self.0.lock();
-        if let Some(shared) = files.remove(&from) {
-            files.entry(to).or_insert(shared);
-        }
-    }
-}
-
-/// A file that is open, through one handle or several.
-pub(super) struct Shared(pub(super) Mutex<State>);
-
-pub(super) struct State {
-    pub(super) ino: Ino,
-    pub(super) handles: Vec<Handle>,
-    /// The order of the next write, and the id of the next handle.
-    next: u64,
-}
-
-/// What one handle has of its own.
-pub(super) struct Handle {
-    id: u64,
-    pub(super) mode: Mode,
-    /// Where it was opened; what `w` and `a` publish appears there.
-    pub(super) path: Path,
-    /// Permission bits of a file that it makes.
-    pub(super) permissions: u32,
-    position: u64,
-    /// The content it was opened on.
-    pub(super) base: Arc<Version>,
-    /// The name is not committed yet: this handle makes it.
-    pub(super) unnamed: bool,
-    /// It replaces the content: what was there before this order does not count.
-    pub(super) replaces: Option<u64>,
-    /// Something is to be published, be it only an empty file.
-    pub(super) dirty: bool,
-    pub(super) segments: Segments,
-    /// The range that is being written at the moment, behind all segments in order.
-    tail: Option<Tail>,
-    /// The least size that the content has (a hole at the end).
-    pub(super) min_size: u64,
-    /// Where the handle's first unpublished append went, provisionally.
-    pub(super) append_base: Option<u64>,
-    pub(super) writer: Option<BlockWriter>,
-    /// Packs in the store that no commit has registered yet.
-    pub(super) packs: Vec<StoredPack>,
-    memory: Vec<Reservation>,
-    /// A pack could not be stored.
-    lost: bool,
-}
-
-struct Tail {
-    start: u64,
-    order: u64,
-    bytes: Vec<u8>,
 }
 
 /// An open file.
@@ -213,22 +126,20 @@ impl FileSystem {
             ModeKind::Write => self.link.read(look).or_else(|_| self.link.read_fresh(look))?,
             _ => self.link.read_fresh(look)?,
         };
+        let replaces = mode.kind == ModeKind::Write;
+        let opening = |base, unnamed| Opening { mode, permissions, base, unnamed, replaces };
         match (found, mode.kind) {
-            (Some((ino, version)), kind) => {
-                let replaces = kind == ModeKind::Write;
-                Ok(self.handle(ino, path, mode, permissions, Arc::new(version), false, replaces))
-            }
-            (None, ModeKind::Read) => match self.unpublished(path) {
-                Some(ino) => Ok(self.handle(ino, path, mode, permissions, Arc::default(), false, false)),
+            (Some((ino, version)), _) => Ok(self.handle(ino, path, opening(Arc::new(version), false))),
+            (None, ModeKind::Read) => match self.open.promised(path) {
+                Some(ino) => Ok(self.handle(ino, path, opening(Arc::default(), false))),
                 None => Err(Error::new(Status::NotFound, "no such file").on_path(path.text())),
             },
-            (None, kind) => {
-                let ino = match self.unpublished(path) {
+            (None, _) => {
+                let ino = match self.open.promised(path) {
                     Some(ino) => ino,
                     None => self.link.new_ino()?,
                 };
-                let replaces = kind == ModeKind::Write;
-                Ok(self.handle(ino, path, mode, permissions, Arc::default(), true, replaces))
+                Ok(self.handle(ino, path, opening(Arc::default(), true)))
             }
         }
     }
@@ -252,275 +163,21 @@ impl FileSystem {
             let ops = vec![Op::Create(create).wrap()];
             Ok(Draft::new(Transaction { hops: place.hops, ops }))
         })?;
-        Ok(self.handle(ino, path, mode, permissions, Arc::default(), false, false))
+        let opening = Opening { mode, permissions, base: Arc::default(), unnamed: false, replaces: false };
+        Ok(self.handle(ino, path, opening))
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn handle(
-        self: &Arc<FileSystem>,
-        ino: Ino,
-        path: &Path,
-        mode: Mode,
-        permissions: u32,
-        base: Arc<Version>,
-        unnamed: bool,
-        replaces: bool,
-    ) -> File {
+    fn handle(self: &Arc<FileSystem>, ino: Ino, path: &Path, opening: Opening) -> File {
         let shared = self.open.share(ino);
         let mut state = shared.0.lock();
         let id = state.next;
         state.next += 1;
-        state.handles.push(Handle {
-            id,
-            mode,
-            path: path.clone(),
-            permissions,
-            position: 0,
-            base,
-            unnamed,
-            replaces: replaces.then_some(id),
-            dirty: unnamed || replaces,
-            segments: Segments::default(),
-            tail: None,
-            min_size: 0,
-            append_base: None,
-            writer: None,
-            packs: Vec::new(),
-            memory: Vec::new(),
-            lost: false,
-        });
+        if opening.unnamed {
+            self.open.promise(path, ino);
+        }
+        state.handles.push(Handle::new(id, path, opening));
         drop(state);
         File { fs: self.clone(), shared, id }
-    }
-
-    /// The number of a file that a handle of this link makes at a path and has not published.
-    fn unpublished(&self, path: &Path) -> Option<Ino> {
-        self.open.all().into_iter().find_map(|shared| {
-            let state = shared.0.lock();
-            let here = |h: &Handle| h.unnamed && h.path.components() == path.components();
-            state.handles.iter().any(here).then_some(state.ino)
-        })
-    }
-}
-
-impl State {
-    pub(super) fn handle(&mut self, id: u64) -> Result<&mut Handle> {
-        let handle = self.handles.iter_mut().find(|h| h.id == id);
-        handle.ok_or_else(|| Error::new(Status::InvalidHandle, "the file is closed"))
-    }
-
-    /// Where the content that counts begins in the order of writes.
-    fn replaced(&self) -> Option<u64> {
-        self.handles.iter().filter_map(|h| h.replaces).max()
-    }
-
-    /// The size of the content as a handle with this base sees it.
-    fn size(&self, base: &Version) -> u64 {
-        let from = self.replaced();
-        let committed = if from.is_some() { 0 } else { base.size };
-        let counted = self.handles.iter().filter(|h| from.is_none_or(|f| h.counts_from(f)));
-        counted.map(Handle::end).fold(committed, u64::max)
-    }
-
-    /// What unpublished writes cover of `[from, to)`, as one.
-    fn written(&self, from: u64, to: u64) -> Segments {
-        let replaced = self.replaced().unwrap_or(0);
-        let mut pieces: Vec<(u64, Segment)> = Vec::new();
-        for handle in &self.handles {
-            pieces.extend(handle.segments.overlapping(from, to));
-            pieces.extend(handle.tail.as_ref().and_then(|t| t.overlapping(from, to)));
-        }
-        pieces.retain(|(_, s)| s.order >= replaced);
-        pieces.sort_by_key(|(_, s)| s.order);
-        let mut all = Segments::default();
-        pieces.into_iter().for_each(|(start, segment)| all.insert(start, segment));
-        all
-    }
-}
-
-impl State {
-    /// The bytes of an extent that a handle has sealed and not published.
-    fn read_sealed(&mut self, link: &Link, extent: &Extent) -> Result<Bytes> {
-        for handle in &mut self.handles {
-            if let Some(bytes) = handle.read_sealed(link, extent)? {
-                return Ok(bytes);
-            }
-        }
-        Err(Error::new(Status::Internal, "a block that was written is nowhere"))
-    }
-}
-
-impl Tail {
-    fn end(&self) -> u64 {
-        self.start + self.bytes.len() as u64
-    }
-
-    fn overlapping(&self, from: u64, to: u64) -> Option<(u64, Segment)> {
-        let (low, high) = (from.max(self.start), to.min(self.end()));
-        let range = (low < high).then(|| (low - self.start) as usize..(high - self.start) as usize)?;
-        let data = Data::Memory(Bytes::copy_from_slice(&self.bytes[range]));
-        Some((low, Segment { order: self.order, data }))
-    }
-}
-
-impl Handle {
-    fn has_writes(&self) -> bool {
-        !self.segments.is_empty() || self.tail.is_some()
-    }
-
-    fn counts_from(&self, order: u64) -> bool {
-        self.replaces.is_some_and(|r| r >= order) || self.has_writes()
-    }
-
-    /// Where its writes end.
-    pub(super) fn end(&self) -> u64 {
-        self.segments.end().max(self.tail.as_ref().map_or(0, Tail::end)).max(self.min_size)
-    }
-
-    /// Takes bytes in. A range that goes on where the last write ended grows; a full block is sealed.
-    fn write(&mut self, link: &Arc<Link>, mut offset: u64, order: u64, mut data: &[u8]) -> Result<()> {
-        let block = link.block_size() as usize;
-        while !data.is_empty() {
-            let mut tail = match self.tail.take() {
-                Some(tail) if tail.end() == offset => tail,
-                other => {
-                    self.tail = other;
-                    self.finish_tail();
-                    Tail { start: offset, order, bytes: Vec::new() }
-                }
-            };
-            let (now, later) = data.split_at((block - tail.bytes.len()).min(data.len()));
-            if let Err(error) = self.reserve(now.len()) {
-                self.tail = Some(tail);
-                return Err(error);
-            }
-            tail.bytes.extend_from_slice(now);
-            tail.order = order;
-            if tail.bytes.len() == block {
-                self.seal_block(link, tail.start, order, &tail.bytes)?;
-                if self.segments.memory() == 0 {
-                    self.memory.clear();
-                }
-            } else {
-                self.tail = Some(tail);
-            }
-            offset += now.len() as u64;
-            data = later;
-        }
-        self.spill(link)
-    }
-
-    /// Charges bytes that will be held in memory.
-    fn reserve(&mut self, bytes: usize) -> Result<()> {
-        let reservation = MemoryBudget::process().try_reserve(bytes).ok_or_else(|| {
-            let what = "the memory limit does not leave room for this write; raise memory.limit or \
-                        flush other files";
-            Error::new(Status::NoMemory, what)
-        })?;
-        self.memory.push(reservation);
-        Ok(())
-    }
-
-    /// The range being written becomes a segment.
-    pub(super) fn finish_tail(&mut self) {
-        if let Some(Tail { start, order, bytes }) = self.tail.take() {
-            self.segments.insert(start, Segment { order, data: Data::Memory(bytes.into()) });
-        }
-    }
-
-    /// Writes too much for memory out into packs.
-    fn spill(&mut self, link: &Arc<Link>) -> Result<()> {
-        let reserved: usize = self.memory.iter().map(Reservation::bytes).sum();
-        if self.segments.memory().max(reserved) > MAX_MEMORY {
-            self.finish_tail();
-            self.seal_memory(link)?;
-        }
-        Ok(())
-    }
-
-    /// Writes all that is in memory out into packs.
-    pub(super) fn seal_memory(&mut self, link: &Arc<Link>) -> Result<()> {
-        for (start, order, bytes) in self.segments.memory_runs(link.block_size() as usize) {
-            self.seal_block(link, start, order, &bytes)?;
-        }
-        self.memory.clear();
-        Ok(())
-    }
-
-    fn seal_block(&mut self, link: &Arc<Link>, start: u64, order: u64, bytes: &[u8]) -> Result<()> {
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            none => none.insert(link.block_writer()?),
-        };
-        let (pack, place) = writer.write(bytes)?;
-        let extent = block_extent(start, bytes.len() as u32, pack, place);
-        self.segments.insert(start, Segment { order, data: Data::Stored(extent) });
-        Ok(())
-    }
-
-    /// Waits until all packs are in the store. If one could not be stored, what it held is lost, and every
-    /// later attempt to publish says so.
-    pub(super) fn store_packs(&mut self) -> Result<()> {
-        if self.lost {
-            let what = "earlier writes through this handle could not be stored; write the file again";
-            return Err(Error::new(Status::Io, what).on_path(self.path.text()));
-        }
-        if let Some(writer) = self.writer.take() {
-            self.packs.extend(writer.finish().inspect_err(|_| self.lost = true)?);
-        }
-        Ok(())
-    }
-
-    /// The bytes of an extent, if this handle sealed it: from the open pack, or from the store.
-    fn read_sealed(&mut self, link: &Link, extent: &Extent) -> Result<Option<Bytes>> {
-        let Some((offset, length)) = extent.stored(0) else { return Ok(None) };
-        let Some(pack) = PackId::from_slice(&extent.pack) else { return Ok(None) };
-        let place = ChunkPlace { number: extent.block, offset, length };
-        let part = |plain: Bytes| {
-            let range = extent.skip as usize..extent.skip as usize + extent.length as usize;
-            plain.get(range.clone()).is_some().then(|| plain.slice(range))
-        };
-        if let Some(writer) = &mut self.writer
-            && let Some(plain) = writer.read_open(pack, place)?
-        {
-            return Ok(part(plain));
-        }
-        let stored = match &mut self.writer {
-            Some(writer) => writer.stored(pack)?,
-            None => self.packs.iter().find(|p| p.id == pack).cloned(),
-        };
-        let Some(stored) = stored else { return Ok(None) };
-        let key = link.object_key(stored.generation, &stored.salt, Kind::Pack, &pack.0)?;
-        let bytes = link.store().get_range(&pack_key(&pack.0), offset, length as usize)?;
-        Ok(part(open_block(&key, place.number.into(), &bytes)?))
-    }
-
-    pub(super) fn id(&self) -> u64 {
-        self.id
-    }
-
-    pub(super) fn is(&self, id: u64) -> bool {
-        self.id == id
-    }
-
-    /// An append went elsewhere than it seemed: the position moves along.
-    pub(super) fn moved_by(&mut self, provisional: u64, actual: u64) {
-        if self.append_base.is_some() {
-            self.position = self.position.wrapping_sub(provisional).wrapping_add(actual);
-        }
-    }
-
-    /// Nothing is left to publish.
-    pub(super) fn clear(&mut self) {
-        self.segments = Segments::default();
-        self.tail = None;
-        self.min_size = 0;
-        self.append_base = None;
-        self.replaces = None;
-        self.unnamed = false;
-        self.dirty = false;
-        self.packs.clear();
-        self.memory.clear();
     }
 }
 
@@ -578,8 +235,7 @@ impl File {
         out: &mut [u8],
     ) -> Result<()> {
         let end = offset + out.len() as u64;
-        let quiet = !state.handles.iter().any(|h| h.has_writes() || h.replaces.is_some());
-        if quiet {
+        if state.is_quiet() {
             drop(state);
             let within = (base.size.saturating_sub(offset) as usize).min(out.len());
             out[within..].fill(0);
@@ -744,7 +400,14 @@ impl File {
 impl Drop for File {
     /// Ends the handle; what was not published is dropped.
     fn drop(&mut self) {
-        self.shared.0.lock().handles.retain(|h| h.id != self.id);
+        let mut state = self.shared.0.lock();
+        let Some(at) = state.handles.iter().position(|h| h.id() == self.id) else { return };
+        let handle = state.handles.swap_remove(at);
+        let others =
+            state.handles.iter().any(|h| h.unnamed && h.path.components() == handle.path.components());
+        if handle.unnamed && !others {
+            self.fs.open.settle(&handle.path, state.ino);
+        }
     }
 }
 

@@ -4,11 +4,14 @@
 //! - `resolve`: from a path to an inode, noting each step.
 //! - [`entry`]: what there is to know about a name; listing and looking.
 //! - `namespace`: making, moving and removing names; attributes.
-//! - [`file`]: open files; `segments` holds what a handle wrote, `publish` brings it to the log.
+//! - [`file`]: files as their user sees them; `open` knows which are open, `handle` what each has written (in
+//!   `segments`), `publish` brings it to the log, `read` brings content from the store.
 
 pub mod entry;
 pub mod file;
+mod handle;
 mod namespace;
+mod open;
 pub mod path;
 mod publish;
 mod read;
@@ -31,13 +34,13 @@ use crate::state::{Refusal, Replica};
 pub struct FileSystem {
     link: Arc<Link>,
     root: Path,
-    open: file::OpenFiles,
+    open: open::OpenFiles,
 }
 
 impl FileSystem {
     /// The tree of a linked filespace below `root`, which must be a directory.
     pub fn new(link: Arc<Link>, root: Path) -> Result<Arc<FileSystem>> {
-        let fs = Arc::new(FileSystem { link, root, open: file::OpenFiles::default() });
+        let fs = Arc::new(FileSystem { link, root, open: open::OpenFiles::default() });
         let top = fs.entry(&Path::parse("/")?, true)?;
         if top.kind != crate::state::value::Kind::Directory {
             return Err(
@@ -62,24 +65,25 @@ impl FileSystem {
     ) -> Result<Committed> {
         let deadline = self.link.deadline();
         self.link.check_usable()?;
-        let mut planned_at = None;
+        // Whether the state is one that was asked for since the call began.
+        let mut fresh = false;
         loop {
-            let position = self.link.position();
             let draft = match self.link.read(&mut plan) {
                 Ok(draft) => draft,
-                Err(error) => {
+                Err(error) if fresh => return Err(error),
+                Err(_) => {
                     self.link.refresh()?;
-                    if self.link.position() == position || planned_at == Some(self.link.position()) {
-                        return Err(error);
-                    }
-                    planned_at = Some(self.link.position());
+                    fresh = true;
                     continue;
                 }
             };
             match self.link.commit(draft, deadline) {
                 Ok(committed) => return Ok(committed),
                 Err(CommitError::Failed(error)) => return Err(error),
-                Err(CommitError::Refused(Refusal::StalePath)) => check_deadline(deadline, path)?,
+                Err(CommitError::Refused(Refusal::StalePath)) => {
+                    fresh = true;
+                    check_deadline(deadline, path)?;
+                }
                 Err(CommitError::Refused(refusal)) => return Err(refused(refusal, path)),
             }
         }

@@ -110,9 +110,8 @@ impl FileSystem {
             let (from, to) = key::detached_all();
             let root = self.link.read(|state| Ok(state.first(&from, &to)?))?;
             let Some(root) = root.and_then(|(key, _)| key::ino_of(&key)) else { return Ok(()) };
-            let reap = Op::Reap(Reap { root: root.0, limit: REAP_LIMIT }).wrap();
-            let draft = Draft::new(Transaction { hops: vec![], ops: vec![reap] });
-            match self.link.commit(draft, deadline) {
+            let reap = Draft::of(Op::Reap(Reap { root: root.0, limit: REAP_LIMIT }));
+            match self.link.commit(reap, deadline) {
                 Ok(_) => {}
                 Err(CommitError::Refused(refusal)) => return Err(refused(refusal, path)),
                 Err(CommitError::Failed(error)) => return Err(error),

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::file::{ModeKind, State};
+use super::file::ModeKind;
+use super::open::State;
 use super::read::Version;
 use super::resolve::{Last, resolve};
 use super::segments::Data;
@@ -141,7 +142,7 @@ impl FileSystem {
         let start = committed.appended_at(0).unwrap_or(0);
         let replaced = state.handle(id)?.replaces.is_some() || truncate.is_some();
         for handle in &mut state.handles {
-            if handle.is(id) {
+            if handle.id() == id {
                 handle.moved_by(append_base, start);
                 handle.clear();
                 handle.base = version.clone();
@@ -155,7 +156,9 @@ impl FileSystem {
                 handle.base = Arc::new(base);
             }
             // The name is there now, whoever was to make it.
-            handle.unnamed = false;
+            if std::mem::take(&mut handle.unnamed) {
+                self.open.settle(&handle.path, number);
+            }
         }
         Ok(())
     }
@@ -163,7 +166,7 @@ impl FileSystem {
     /// Publishes files that this link has open and not published, whose names do not exist before: a call
     /// that names one of them is to find it. With `below`, also those in the tree under the path.
     pub(super) fn publish_below(&self, path: &Path, below: bool) -> Result<()> {
-        for shared in self.open.all() {
+        for shared in self.open.promised_at(path, below) {
             let mut state = shared.0.lock();
             let concerned = |open: &Path| match below {
                 true => open.components().starts_with(path.components()),

@@ -11,6 +11,8 @@ use crate::state::ops::Extent;
 #[derive(Default)]
 pub(super) struct Segments {
     map: BTreeMap<u64, Segment>,
+    /// Bytes that are in memory.
+    memory: usize,
 }
 
 /// One range.
@@ -36,6 +38,13 @@ impl Data {
         }
     }
 
+    fn memory(&self) -> usize {
+        match self {
+            Data::Memory(bytes) => bytes.len(),
+            Data::Stored(_) => 0,
+        }
+    }
+
     /// The part `[from, to)` of it, counted from its start; none if there is nothing in it.
     fn slice(&self, from: u64, to: u64) -> Option<Data> {
         if from >= to {
@@ -57,8 +66,13 @@ impl Segments {
     pub(super) fn insert(&mut self, start: u64, segment: Segment) {
         if segment.data.len() > 0 {
             self.cut(start, start + segment.data.len());
-            self.map.insert(start, segment);
+            self.put(start, segment);
         }
+    }
+
+    fn put(&mut self, start: u64, segment: Segment) {
+        self.memory += segment.data.memory();
+        self.map.insert(start, segment);
     }
 
     /// Removes `[from, to)`.
@@ -67,15 +81,16 @@ impl Segments {
         let touched: Vec<u64> = self.map.range(first..to).map(|(start, _)| *start).collect();
         for start in touched {
             let Some(segment) = self.map.remove(&start) else { continue };
+            self.memory -= segment.data.memory();
             let end = start + segment.data.len();
             let left = segment.data.slice(0, from.min(end).saturating_sub(start));
             let right = segment.data.slice(to.max(start) - start, end - start);
             let keep = |data| Segment { order: segment.order, data };
             if let Some(left) = left {
-                self.map.insert(start, keep(left));
+                self.put(start, keep(left));
             }
             if let Some(right) = right.filter(|_| to < end) {
-                self.map.insert(to.max(start), keep(right));
+                self.put(to.max(start), keep(right));
             }
         }
     }
@@ -103,11 +118,10 @@ impl Segments {
 
     /// Bytes that are in memory.
     pub(super) fn memory(&self) -> usize {
-        let bytes = |s: &Segment| if let Data::Memory(bytes) = &s.data { bytes.len() } else { 0 };
-        self.map.values().map(bytes).sum()
+        self.memory
     }
 
-    /// Takes the ranges that are in memory out, adjoining ones joined, each at most `max` bytes.
+    /// The ranges that are in memory, adjoining ones joined, each at most `max` bytes.
     pub(super) fn memory_runs(&self, max: usize) -> Vec<(u64, u64, Bytes)> {
         let mut runs: Vec<(u64, u64, Vec<Bytes>, usize)> = Vec::new();
         for (start, segment) in self.iter() {

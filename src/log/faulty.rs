@@ -42,10 +42,10 @@ impl FaultyLog {
 
 impl CommitLog for FaultyLog {
     fn append(&self, bytes: &[u8], after: Seq) -> Result<Append, LogError> {
-        if self.random.next_u64() % 4 == 0 {
+        if self.random.next_u64().is_multiple_of(4) {
             self.deliver_late()?;
         }
-        if self.random.next_u64() % self.odds != 0 {
+        if !self.random.next_u64().is_multiple_of(self.odds) {
             return self.inner.append(bytes, after);
         }
         match self.random.next_u64() % 3 {

@@ -235,7 +235,7 @@ fn continues(last: &Extent, next: &Extent) -> bool {
         && (last.block_length == next.block_length
             || next.blocks() == 1 && next.block_length < last.block_length)
         && next.skip == 0
-        && (u64::from(last.skip) + last.length) % u64::from(last.block_length.max(1)) == 0
+        && (u64::from(last.skip) + last.length).is_multiple_of(u64::from(last.block_length.max(1)))
         && u64::from(last.block) + blocks == u64::from(next.block)
         && last.stored(blocks as usize - 1).is_some_and(|(o, l)| o + u64::from(l) == next.stored_offset)
 }

@@ -49,6 +49,9 @@ pub struct PartRef {
     /// The block that holds its [`PartIndex`]: number, place and length in the object.
     #[prost(message, optional, tag = "5")]
     pub index: Option<StoredBlock>,
+    /// Plain bytes of its blocks.
+    #[prost(uint64, tag = "6")]
+    pub plain_len: u64,
 }
 
 /// Where a block of a part is.
@@ -260,6 +263,11 @@ impl Parts {
         }
     }
 
+    /// Plain bytes of all of them.
+    pub fn plain_len(&self) -> u64 {
+        self.parts.iter().fold(0, |sum, p| sum.saturating_add(p.reference.plain_len))
+    }
+
     /// The references of the parts, for a manifest that reuses them.
     pub fn references(&self) -> impl Iterator<Item = &PartRef> {
         self.parts.iter().map(|p| &p.reference)
@@ -358,6 +366,7 @@ impl Iterator for Cursor<'_> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
@@ -370,7 +379,7 @@ mod tests {
                 builder.push(&Bytes::from(k.clone()), v);
             }
             let (bytes, _) = builder.finish();
-            let block = SortedBlock::parse(bytes.into()).expect("own encoding");
+            let block = SortedBlock::parse(bytes.into()).unwrap();
             for (k, v) in &map {
                 let found = block.get(k);
                 prop_assert_eq!(found.as_deref(), Some(&v[..]));

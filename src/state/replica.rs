@@ -20,6 +20,8 @@ type Layer = BTreeMap<Bytes, Option<Bytes>>;
 /// The committed state at a position.
 pub struct Replica {
     parts: Arc<Parts>,
+    /// The position whose state the parts hold.
+    base: Seq,
     /// What changed since the parts, frozen for a checkpoint that is being written.
     frozen: Arc<Layer>,
     /// What changed since then.
@@ -84,6 +86,7 @@ impl Replica {
         };
         let mut replica = Replica {
             parts: Arc::new(Parts::none()),
+            base: Seq(0),
             frozen: Arc::default(),
             delta: Layer::new(),
             delta_bytes: 0,
@@ -116,6 +119,7 @@ impl Replica {
         let (_, hash) = *window.back().filter(|_| complete && window.len() >= reaches)?;
         Some(Replica {
             parts: Arc::new(parts),
+            base: Seq(manifest.position),
             frozen: Arc::default(),
             delta: Layer::new(),
             delta_bytes: 0,
@@ -155,9 +159,9 @@ impl Replica {
         self.window.get(self.window.len().checked_sub(1 + back as usize)?)
     }
 
-    /// Bytes that changed since the parts, roughly.
-    pub fn delta_bytes(&self) -> usize {
-        self.delta_bytes
+    /// How much has come since the parts: positions, and bytes that changed, roughly.
+    pub fn tail(&self) -> (u64, usize) {
+        (self.position.0 - self.base.0, self.delta_bytes)
     }
 
     /// The parts below.
@@ -222,6 +226,7 @@ impl Replica {
     pub fn rebase(&mut self, snapshot: &Snapshot, parts: Parts) {
         if Arc::ptr_eq(&self.frozen, &snapshot.frozen) {
             self.parts = Arc::new(parts);
+            self.base = snapshot.position;
             self.frozen = Arc::default();
             self.delta_bytes =
                 self.delta.iter().map(|(k, v)| 64 + k.len() + v.as_ref().map_or(0, Bytes::len)).sum();

@@ -18,7 +18,7 @@ use crate::ids::KeyId;
 use crate::log::CommitLog;
 use crate::log::sqlite::SqliteLog;
 use crate::state::Tables;
-use crate::state::ops::{End, Op, RevokeMember, SetMember, Transaction};
+use crate::state::ops::{End, Op, RevokeMember, SetMember};
 use crate::state::value::Role;
 
 /// Plain bytes of a full block in a new filespace.
@@ -229,8 +229,7 @@ impl Workspace {
     }
 
     fn commit_to(&self, link: &Arc<Link>, op: Op, what: &str) -> Result<()> {
-        let draft = Draft::new(Transaction { hops: vec![], ops: vec![op.wrap()] });
-        match link.commit(draft, link.deadline()) {
+        match link.commit(Draft::of(op), link.deadline()) {
             Ok(_) => Ok(()),
             Err(CommitError::Failed(error)) => Err(error),
             Err(CommitError::Refused(refusal)) => {

@@ -406,6 +406,7 @@ fn open_grant(
         Err(StoreError::NotFound { .. }) => return Ok(None),
         stored => stored?,
     };
-    let granter = |id| state.accounts().get(&id).map(|a| a.public.sign);
+    // An admin's grants outlast its own revocation.
+    let granter = |id| state.accounts().get(&id).filter(|a| a.role == Role::Admin).map(|a| a.public.sign);
     scope.open(&stored, account, granter).map(Some)
 }

@@ -37,7 +37,7 @@ impl FaultyStore {
     }
 
     fn fails(&self) -> bool {
-        self.odds > 0 && self.random.next_u64() % self.odds == 0
+        self.odds > 0 && self.random.next_u64().is_multiple_of(self.odds)
     }
 
     fn lost(key: &str) -> StoreError {

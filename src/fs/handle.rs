@@ -1,0 +1,267 @@
+//! One handle of an open file: what it has written and not published, in memory or in packs that no commit
+//! has registered yet.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Path;
+use super::file::Mode;
+use super::read::Version;
+use super::segments::{Data, Segment, Segments};
+use crate::content::memory::{MemoryBudget, Reservation};
+use crate::content::pack::{open_block, pack_key};
+use crate::content::writer::{BlockWriter, StoredPack};
+use crate::crypto::seal::{ChunkPlace, Kind};
+use crate::error::{Error, Result, Status};
+use crate::filespace::{Link, block_extent};
+use crate::ids::PackId;
+use crate::state::ops::Extent;
+
+/// Unpublished bytes of one handle that stay in memory; more go into packs.
+const MAX_MEMORY: usize = 8 << 20;
+
+/// What one handle has of its own.
+pub(super) struct Handle {
+    id: u64,
+    pub(super) mode: Mode,
+    /// Where it was opened; what `w` and `a` publish appears there.
+    pub(super) path: Path,
+    /// Permission bits of a file that it makes.
+    pub(super) permissions: u32,
+    pub(super) position: u64,
+    /// The content it was opened on.
+    pub(super) base: Arc<Version>,
+    /// The name is not committed yet: this handle makes it.
+    pub(super) unnamed: bool,
+    /// It replaces the content: what was there before this order does not count.
+    pub(super) replaces: Option<u64>,
+    /// Something is to be published, be it only an empty file.
+    pub(super) dirty: bool,
+    pub(super) segments: Segments,
+    /// The range that is being written at the moment, behind all segments in order.
+    tail: Option<Tail>,
+    /// The least size that the content has (a hole at the end).
+    pub(super) min_size: u64,
+    /// Where the handle's first unpublished append went, provisionally.
+    pub(super) append_base: Option<u64>,
+    pub(super) writer: Option<BlockWriter>,
+    /// Packs in the store that no commit has registered yet.
+    pub(super) packs: Vec<StoredPack>,
+    /// For what is in memory.
+    memory: Reservation,
+    /// Something that was written could not be stored.
+    lost: bool,
+}
+
+/// How a handle is opened.
+pub(super) struct Opening {
+    pub(super) mode: Mode,
+    pub(super) permissions: u32,
+    pub(super) base: Arc<Version>,
+    pub(super) unnamed: bool,
+    pub(super) replaces: bool,
+}
+
+struct Tail {
+    start: u64,
+    order: u64,
+    bytes: Vec<u8>,
+}
+
+impl Tail {
+    fn end(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+
+    /// Whether a write goes on where this one ended, and nobody wrote in between.
+    fn goes_on(&self, offset: u64, order: u64) -> bool {
+        self.end() == offset && order - self.order <= 1
+    }
+
+    fn overlapping(&self, from: u64, to: u64) -> Option<(u64, Segment)> {
+        let (low, high) = (from.max(self.start), to.min(self.end()));
+        let range = (low < high).then(|| (low - self.start) as usize..(high - self.start) as usize)?;
+        let data = Data::Memory(Bytes::copy_from_slice(&self.bytes[range]));
+        Some((low, Segment { order: self.order, data }))
+    }
+}
+
+impl Handle {
+    pub(super) fn new(id: u64, path: &Path, opening: Opening) -> Handle {
+        let Opening { mode, permissions, base, unnamed, replaces } = opening;
+        Handle {
+            id,
+            mode,
+            path: path.clone(),
+            permissions,
+            position: 0,
+            base,
+            unnamed,
+            replaces: replaces.then_some(id),
+            dirty: unnamed || replaces,
+            segments: Segments::default(),
+            tail: None,
+            min_size: 0,
+            append_base: None,
+            writer: None,
+            packs: Vec::new(),
+            memory: MemoryBudget::process().reserve_nothing(),
+            lost: false,
+        }
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(super) fn has_writes(&self) -> bool {
+        !self.segments.is_empty() || self.tail.is_some()
+    }
+
+    /// What it wrote into `[from, to)` and did not publish.
+    pub(super) fn written(&self, from: u64, to: u64) -> impl Iterator<Item = (u64, Segment)> {
+        let tail = self.tail.as_ref().and_then(|t| t.overlapping(from, to));
+        self.segments.overlapping(from, to).chain(tail)
+    }
+
+    /// Where its writes end.
+    pub(super) fn end(&self) -> u64 {
+        self.segments.end().max(self.tail.as_ref().map_or(0, Tail::end)).max(self.min_size)
+    }
+
+    /// Where those of its writes end that came at this order or later.
+    pub(super) fn end_since(&self, order: u64) -> u64 {
+        if self.replaces.is_some_and(|r| r >= order) {
+            return self.end();
+        }
+        let tail = self.tail.as_ref().filter(|t| t.order >= order).map_or(0, Tail::end);
+        let later = self.segments.iter().filter(|(_, s)| s.order >= order);
+        later.map(|(start, s)| start + s.data.len()).fold(tail, u64::max)
+    }
+
+    /// Takes bytes in. A range that goes on where the last write ended grows; a full block is sealed. If some
+    /// bytes were taken and others cannot be, the handle never publishes: half a write is none.
+    pub(super) fn write(&mut self, link: &Arc<Link>, offset: u64, order: u64, data: &[u8]) -> Result<()> {
+        let block = link.block_size() as usize;
+        let mut done = 0;
+        while done < data.len() {
+            let at = offset + done as u64;
+            if self.tail.as_ref().is_some_and(|t| !t.goes_on(at, order)) {
+                self.finish_tail();
+            }
+            let held = self.tail.as_ref().map_or(0, |t| t.bytes.len());
+            let piece = &data[done..][..(block - held).min(data.len() - done)];
+            if !self.memory.try_grow(piece.len()) {
+                self.lost |= done > 0;
+                let what = "the memory limit does not leave room for this write; raise memory.limit or \
+                            flush other files";
+                return Err(Error::new(Status::NoMemory, what).on_path(self.path.text()));
+            }
+            let tail = self.tail.get_or_insert_with(|| Tail { start: at, order, bytes: Vec::new() });
+            tail.bytes.extend_from_slice(piece);
+            tail.order = order;
+            done += piece.len();
+            if tail.bytes.len() == block {
+                self.seal_tail(link).inspect_err(|_| self.lost = true)?;
+            }
+        }
+        if self.memory.bytes() > MAX_MEMORY {
+            self.finish_tail();
+            self.seal_memory(link).inspect_err(|_| self.lost = true)?;
+        }
+        Ok(())
+    }
+
+    /// The range being written becomes a segment.
+    pub(super) fn finish_tail(&mut self) {
+        if let Some(Tail { start, order, bytes }) = self.tail.take() {
+            self.segments.insert(start, Segment { order, data: Data::Memory(bytes.into()) });
+        }
+    }
+
+    fn seal_tail(&mut self, link: &Arc<Link>) -> Result<()> {
+        let Some(Tail { start, order, bytes }) = self.tail.take() else { return Ok(()) };
+        self.seal_block(link, start, order, &bytes)?;
+        if self.segments.memory() == 0 {
+            self.memory.release();
+        }
+        Ok(())
+    }
+
+    /// Writes all that is in memory out into packs. Ranges that join become one, as new as its newest.
+    pub(super) fn seal_memory(&mut self, link: &Arc<Link>) -> Result<()> {
+        for (start, order, bytes) in self.segments.memory_runs(link.block_size() as usize) {
+            self.seal_block(link, start, order, &bytes)?;
+        }
+        self.memory.release();
+        Ok(())
+    }
+
+    fn seal_block(&mut self, link: &Arc<Link>, start: u64, order: u64, bytes: &[u8]) -> Result<()> {
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => none.insert(link.block_writer()?),
+        };
+        let (pack, place) = writer.write(bytes)?;
+        let extent = block_extent(start, bytes.len() as u32, pack, place);
+        self.segments.insert(start, Segment { order, data: Data::Stored(extent) });
+        Ok(())
+    }
+
+    /// Waits until all packs are in the store. If one could not be stored, what it held is lost, and every
+    /// later attempt to publish says so.
+    pub(super) fn store_packs(&mut self) -> Result<()> {
+        if self.lost {
+            let what = "earlier writes through this handle could not be stored; write the file again";
+            return Err(Error::new(Status::Io, what).on_path(self.path.text()));
+        }
+        if let Some(writer) = self.writer.take() {
+            self.packs.extend(writer.finish().inspect_err(|_| self.lost = true)?);
+        }
+        Ok(())
+    }
+
+    /// The bytes of an extent, if this handle sealed it: from the open pack, or from the store.
+    pub(super) fn read_sealed(&mut self, link: &Link, extent: &Extent) -> Result<Option<Bytes>> {
+        let Some((offset, length)) = extent.stored(0) else { return Ok(None) };
+        let Some(pack) = PackId::from_slice(&extent.pack) else { return Ok(None) };
+        let place = ChunkPlace { number: extent.block, offset, length };
+        let part = |plain: Bytes| {
+            let range = extent.skip as usize..extent.skip as usize + extent.length as usize;
+            plain.get(range.clone()).is_some().then(|| plain.slice(range))
+        };
+        if let Some(writer) = &mut self.writer
+            && let Some(plain) = writer.read_open(pack, place)?
+        {
+            return Ok(part(plain));
+        }
+        let stored = match &mut self.writer {
+            Some(writer) => writer.stored(pack)?,
+            None => self.packs.iter().find(|p| p.id == pack).cloned(),
+        };
+        let Some(stored) = stored else { return Ok(None) };
+        let key = link.object_key(stored.generation, &stored.salt, Kind::Pack, &pack.0)?;
+        let bytes = link.store().get_range(&pack_key(&pack.0), offset, length as usize)?;
+        Ok(part(open_block(&key, place.number.into(), &bytes)?))
+    }
+
+    /// An append went elsewhere than it seemed: the position moves along.
+    pub(super) fn moved_by(&mut self, provisional: u64, actual: u64) {
+        if self.append_base.is_some() {
+            self.position = self.position.wrapping_sub(provisional).wrapping_add(actual);
+        }
+    }
+
+    /// Nothing is left to publish.
+    pub(super) fn clear(&mut self) {
+        self.segments = Segments::default();
+        self.tail = None;
+        self.min_size = 0;
+        self.append_base = None;
+        self.replaces = None;
+        self.dirty = false;
+        self.packs.clear();
+        self.memory.release();
+    }
+}
