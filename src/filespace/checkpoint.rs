@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use prost::Message;
 
 use super::draft::Draft;
+use super::follow::FollowError;
 use super::link::Link;
 use crate::codec;
 use crate::content::cache::{Block, BlockCache, BlockKey};
@@ -105,31 +106,36 @@ impl Link {
             .map_err(|e| Error::new(Status::Integrity, format!("object {name} is damaged")).caused_by(e))
     }
 
-    /// Builds the replica anew: from the newest checkpoint that can be read, else from the genesis; then
-    /// from the log.
+    /// Builds the replica anew: from the newest checkpoint that can be read and fits the log, else from the
+    /// genesis; then from the log. The caller holds `applying`.
     pub(super) fn rebuild(&self) -> Result<()> {
         let mut names = self.store.list("checkpoints/")?;
         names.sort();
-        let mut unreadable = None;
+        let mut unusable = None;
         for name in names.iter().rev() {
-            match self.load_checkpoint(name) {
-                Ok(replica) => {
-                    self.set_replica(replica);
-                    match self.catch_up(None) {
-                        Ok(()) => return Ok(()),
-                        // It does not fit the log: an older one, or the genesis, may.
-                        Err(e) if e.status() == Status::StateDiverged => unreadable = Some(e),
-                        Err(e) => return Err(e),
-                    }
-                }
-                Err(error) => unreadable = Some(error),
+            let taken = self.load_checkpoint(name).map(|replica| {
+                self.foreign.skip(replica.position());
+                self.set_replica(replica);
+            });
+            match taken {
+                Ok(()) => match self.follow(None) {
+                    Ok(()) => return Ok(()),
+                    Err(error @ FollowError::Diverged(_)) => unusable = Some(Error::from(error)),
+                    Err(FollowError::Error(error)) => return Err(error),
+                },
+                Err(error) => unusable = Some(error),
             }
-            self.mend();
         }
         self.set_replica(Replica::new(&self.genesis.birth()?));
-        self.catch_up(None).map_err(|e| match unreadable {
-            Some(cause) => Error::new(e.status(), e.to_string()).caused_by(cause),
-            None => e,
+        self.follow(None).map_err(|error| {
+            let error = Error::from(error);
+            if error.status() == Status::StateDiverged {
+                self.break_with(error.status(), error.to_string());
+            }
+            match unusable {
+                Some(cause) => Error::new(error.status(), error.to_string()).caused_by(cause),
+                None => error,
+            }
         })
     }
 

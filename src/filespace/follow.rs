@@ -44,11 +44,23 @@ impl Link {
         Ok(())
     }
 
-    /// Applies slots to the end of the log.
+    /// Applies slots to the end of the log. A replica that differs from what the log records is built anew,
+    /// once; if the new one differs too, the link stops.
     pub(super) fn catch_up(&self, own: Option<&Own<'_>>) -> Result<()> {
         let _applying = self.applying.lock();
+        match self.follow(own) {
+            Err(FollowError::Diverged(at)) => {
+                crate::report::warn(|| format!("the state of filespace {} is built anew at {at}", self.id));
+                self.rebuild()
+            }
+            followed => Ok(followed?),
+        }
+    }
+
+    /// Applies slots to the end of the log. The caller holds `applying`.
+    pub(super) fn follow(&self, own: Option<&Own<'_>>) -> Result<(), FollowError> {
         loop {
-            let slots = self.log.read(self.position().next(), READ_SLOTS, READ_BYTES)?;
+            let slots = self.log.read(self.position().next(), READ_SLOTS, READ_BYTES).map_err(Error::from)?;
             if slots.is_empty() {
                 return Ok(());
             }
@@ -63,17 +75,17 @@ impl Link {
         let _applying = self.applying.lock();
         let answer = self.log.append(own.bytes, self.position())?;
         if let Append::Landed(at) = answer {
-            self.apply_slot(at, &Bytes::copy_from_slice(own.bytes), Some(own))
-                .map_err(Error::maybe_applied)?;
+            let applied = self.apply_slot(at, &Bytes::copy_from_slice(own.bytes), Some(own));
+            applied.map_err(|e| Error::from(e).maybe_applied())?;
         }
         Ok(answer)
     }
 
     /// Applies one slot, which must be the next one. The caller holds `applying`.
-    fn apply_slot(&self, at: Seq, bytes: &Bytes, own: Option<&Own<'_>>) -> Result<()> {
+    fn apply_slot(&self, at: Seq, bytes: &Bytes, own: Option<&Own<'_>>) -> Result<(), FollowError> {
         if at != self.position().next() {
             let what = format!("the log of filespace {} skips from {} to {at}", self.id, self.position());
-            return Err(Error::new(Status::Integrity, what));
+            return Err(Error::new(Status::Integrity, what).into());
         }
         let slot = SlotView::parse(bytes).ok();
         let own = own.filter(|own| own.bytes == bytes);
@@ -87,14 +99,14 @@ impl Link {
             match attempt {
                 Ok((prepared, judged, chain)) => {
                     if judged.diverged {
-                        return Err(self.diverge(at));
+                        return Err(FollowError::Diverged(at));
                     }
                     self.replica.write().advance(chain, prepared);
                     self.position.store(at.0, Ordering::Release);
                     return Ok(());
                 }
                 Err(JudgeError::Stop(stop)) => self.resolve_stop(stop)?,
-                Err(JudgeError::Error(error)) => return Err(error),
+                Err(JudgeError::Error(error)) => return Err(error.into()),
             }
         }
     }
@@ -120,6 +132,9 @@ impl Link {
             Some(own) => Some((own.body.clone(), own_inline_base(slot)?)),
             None => self.open_body(slot, envelope)?,
         };
+        if own.is_none() {
+            self.foreign.note(at, envelope, opened.as_ref().map(|(body, _)| body));
+        }
         let (body, inline_base) = opened.map_or((None, 0), |(body, base)| (Some(body), base));
         let diverged = body.as_ref().is_some_and(|body| {
             let here = replica.state_hash_at(envelope.seen);
@@ -167,17 +182,34 @@ impl Link {
         }
         Ok(payload)
     }
+}
 
-    /// This replica and the log disagree: a new one is built once from the log; if it still disagrees, the
-    /// link stops.
-    fn diverge(&self, at: Seq) -> Error {
-        let message = format!(
-            "the state of filespace {} differs from the one that the commit at position {at} records; \
-             unlink, update the library and report it",
-            self.id
-        );
-        self.break_with(Status::StateDiverged, message.clone());
-        Error::new(Status::StateDiverged, message)
+/// Why the log could not be followed to its end.
+pub(super) enum FollowError {
+    /// The replica's state hash is not the one that the commit at this position records.
+    Diverged(Seq),
+    /// It is an error.
+    Error(Error),
+}
+
+impl From<Error> for FollowError {
+    fn from(error: Error) -> FollowError {
+        FollowError::Error(error)
+    }
+}
+
+impl From<FollowError> for Error {
+    fn from(error: FollowError) -> Error {
+        match error {
+            FollowError::Error(error) => error,
+            FollowError::Diverged(at) => {
+                let what = format!(
+                    "the state differs from the one that the commit at position {at} records; \
+                     unlink, update the library and report it"
+                );
+                Error::new(Status::StateDiverged, what)
+            }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 
 use super::checkpoint::PartBlocks;
 use super::commit::Committer;
+use super::durable::Foreign;
 use super::genesis::Genesis;
 use crate::content::cache::BlockCache;
 use crate::content::store::Store;
@@ -38,6 +39,7 @@ pub struct Link {
     /// Held by whoever applies slots; guards against applying one twice.
     pub(super) applying: Mutex<()>,
     pub(super) committer: Committer,
+    pub(super) foreign: Foreign,
     pub(super) part_blocks: Arc<PartBlocks>,
     /// Held while a checkpoint is written.
     pub(super) checkpointing: Mutex<()>,
@@ -137,6 +139,7 @@ impl Link {
             position: AtomicU64::new(0),
             applying: Mutex::new(()),
             committer: Committer::default(),
+            foreign: Foreign::new(log.durable()?),
             keyring: Arc::new(keyring),
             genesis,
             env,
@@ -148,7 +151,10 @@ impl Link {
             broken: RwLock::new(None),
             closed: AtomicBool::new(false),
         };
-        link.rebuild()?;
+        {
+            let _applying = link.applying.lock();
+            link.rebuild()?;
+        }
         let key_id = link.account.key_id();
         if link.read(|state| Ok(state.header()?.ended))? {
             return Err(Error::new(Status::FilespaceDeleted, format!("filespace {id} was deleted")));
@@ -210,13 +216,6 @@ impl Link {
         (replica.position(), replica.state_hash())
     }
 
-    /// Makes everything that was committed so far survive power loss: packs, folders, log, in that order.
-    pub fn sync(&self) -> Result<Seq> {
-        self.check_usable()?;
-        self.store.sync()?;
-        Ok(self.log.sync()?)
-    }
-
     /// Ends the link's session, if it has one, and refuses everything afterwards. Calling it again does
     /// nothing.
     pub fn close(&self) -> Result<()> {
@@ -264,11 +263,6 @@ impl Link {
         let mut current = self.replica.write();
         self.position.store(replica.position().0, Ordering::Release);
         *current = replica;
-    }
-
-    /// Takes back that the link is broken: its state is built anew.
-    pub(super) fn mend(&self) {
-        *self.broken.write() = None;
     }
 
     /// Starts a checkpoint in the background if one is due.

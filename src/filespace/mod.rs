@@ -6,11 +6,13 @@
 //! - `commit`: the session and its commits; calls that wait at the same time share one (group commit).
 //! - `offer`: one commit, sealed and offered until it is consumed.
 //! - `draft`: what a call wants committed, before it has a place in a commit.
+//! - `durable`: what must reach the disk before the log says so.
 //! - [`checkpoint`]: the state written as sorted parts, and read back.
 
 pub mod checkpoint;
 mod commit;
 mod draft;
+mod durable;
 mod follow;
 pub mod genesis;
 pub mod link;

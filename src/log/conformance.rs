@@ -31,7 +31,8 @@ fn slots_are_put_once_and_in_order(make: &impl Fn(&[u8]) -> (Arc<dyn CommitLog>,
     assert!(matches!(log.append(b"far", Seq(7)).unwrap(), Append::Occupied));
     assert_eq!(landed(log.append(b"", Seq(1)).unwrap()), Seq(2));
     assert_eq!(log.head().unwrap(), Seq(2));
-    assert_eq!(log.sync().unwrap(), Seq(2));
+    log.sync(Seq(2)).unwrap();
+    assert_eq!(log.durable().unwrap(), Seq(2));
     let again = reopen();
     assert_eq!(again.head().unwrap(), Seq(2));
     let slots: Vec<_> = again.read(Seq(0), 10, 1000).unwrap();

@@ -73,7 +73,11 @@ impl CommitLog for FaultyLog {
         self.inner.head()
     }
 
-    fn sync(&self) -> Result<Seq, LogError> {
-        self.inner.sync()
+    fn durable(&self) -> Result<Seq, LogError> {
+        self.inner.durable()
+    }
+
+    fn sync(&self, upto: Seq) -> Result<(), LogError> {
+        self.inner.sync(upto)
     }
 }

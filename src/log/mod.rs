@@ -51,9 +51,12 @@ pub trait CommitLog: Send + Sync {
     /// run ahead of what `read` returns.
     fn head(&self) -> Result<Seq, LogError>;
 
-    /// Makes everything that is in the log survive power loss, and returns the position up to which that
-    /// holds. What the slots refer to must have been made durable before.
-    fn sync(&self) -> Result<Seq, LogError>;
+    /// The position up to which the log is known to survive power loss.
+    fn durable(&self) -> Result<Seq, LogError>;
+
+    /// Makes the log survive power loss up to a position, and records that. What the slots up to there refer
+    /// to must have been made durable before.
+    fn sync(&self, upto: Seq) -> Result<(), LogError>;
 }
 
 /// Why a log failed.

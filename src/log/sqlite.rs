@@ -149,28 +149,38 @@ impl CommitLog for SqliteLog {
         Ok(Seq(u64::from_le_bytes(bytes)))
     }
 
-    fn sync(&self) -> Result<Seq, LogError> {
+    fn durable(&self) -> Result<Seq, LogError> {
+        let reader = self.reader.lock();
+        let n: i64 = reader
+            .prepare_cached("SELECT value FROM meta WHERE key = 'durable'")?
+            .query_row([], |row| row.get(0))?;
+        Ok(Seq(n as u64))
+    }
+
+    fn sync(&self, upto: Seq) -> Result<(), LogError> {
         let mut durable = self.durable.lock();
-        let mut writer = self.writer.lock();
-        if last_slot(&writer)? == *durable {
-            return Ok(*durable);
+        if upto <= *durable {
+            return Ok(());
         }
+        let mut writer = self.writer.lock();
         // A FULL commit syncs the write-ahead log, and with it every commit before.
         writer.pragma_update(None, "synchronous", "FULL")?;
-        let recorded = record_durable(&mut writer);
+        let recorded = record_durable(&mut writer, upto);
         writer.pragma_update(None, "synchronous", "NORMAL")?;
-        *durable = recorded?;
-        Ok(*durable)
+        recorded?;
+        *durable = upto;
+        Ok(())
     }
 }
 
-fn record_durable(writer: &mut Connection) -> Result<Seq, LogError> {
+fn record_durable(writer: &mut Connection, upto: Seq) -> Result<(), LogError> {
     let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let last = last_slot(&transaction)?;
-    transaction.execute("UPDATE meta SET value = ?1 WHERE key = 'durable'", [last.0 as i64])?;
+    transaction.execute(
+        "UPDATE meta SET value = max(value, ?1) WHERE key = 'durable'",
+        [upto.min(last_slot(&transaction)?).0 as i64],
+    )?;
     transaction.execute("UPDATE meta SET value = ?1 WHERE key = 'boot'", [boot_id()])?;
-    transaction.commit()?;
-    Ok(last)
+    Ok(transaction.commit()?)
 }
 
 fn connect(folder: &Path, busy_timeout: Duration) -> Result<Connection, LogError> {

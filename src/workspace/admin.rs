@@ -131,7 +131,7 @@ impl Workspace {
         SqliteLog::create(&self.filespace_folder(id), &genesis, self.timeout)?;
         let store = self.filespace_store(id);
         put_grant(&store, self.id, id, &key, &self.account.public(), &self.account)?;
-        store.sync()?;
+        store.sync(&[])?;
         let sealed = name::seal(&self.env, &self.key, self.id, &id.0, name)?;
         let add = AddFilespace { id: Bytes::copy_from_slice(&id.0), name: Some(sealed), created };
         self.commit(vec![WorkspaceOp::AddFilespace(add)])?;
@@ -241,8 +241,7 @@ impl Workspace {
 
     /// What an admin did survives power loss when the call returns.
     fn make_durable(&self) -> Result<()> {
-        self.store.sync()?;
-        self.log.sync()?;
-        Ok(())
+        self.store.sync(&[])?;
+        Ok(self.log.sync(self.log.head()?)?)
     }
 }

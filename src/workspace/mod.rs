@@ -131,8 +131,8 @@ impl Workspace {
             }
             Append::Unknown(cause) => return Err(cause.into()),
         }
-        store.sync()?;
-        log.sync()?;
+        store.sync(&[])?;
+        log.sync(Seq(1))?;
         Ok(Token { key_id: account.key_id(), secret })
     }
 

@@ -28,7 +28,8 @@ pub fn check(store: &dyn Store) {
     let mut keys = store.list("packs/").unwrap();
     keys.sort();
     assert_eq!(keys, ["packs/00/aa", "packs/00/ab"]);
-    store.sync().unwrap();
+    store.sync(&["packs/00/aa".to_owned()]).unwrap();
+    store.sync_all().unwrap();
 
     one_of_many_puts_wins(store);
 }

@@ -81,7 +81,11 @@ impl Store for FaultyStore {
         self.inner.list(prefix)
     }
 
-    fn sync(&self) -> Result<(), StoreError> {
-        self.inner.sync()
+    fn sync(&self, others: &[String]) -> Result<(), StoreError> {
+        self.inner.sync(others)
+    }
+
+    fn sync_all(&self) -> Result<(), StoreError> {
+        self.inner.sync_all()
     }
 }

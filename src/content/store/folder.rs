@@ -31,6 +31,14 @@ struct Unsynced {
     folders: BTreeSet<PathBuf>,
 }
 
+impl Unsynced {
+    /// The folders that lead to a file.
+    fn add_folders(&mut self, root: &Path, file: &Path) {
+        let above = file.ancestors().skip(1).take_while(|f| f.starts_with(root));
+        self.folders.extend(above.map(Path::to_owned));
+    }
+}
+
 impl FolderStore {
     /// The store in a folder, which is made when something is put.
     pub fn new(root: &Path) -> FolderStore {
@@ -47,10 +55,7 @@ impl FolderStore {
         let mut file = match new_file(folder) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-                self.unsynced
-                    .lock()
-                    .folders
-                    .extend(folder.ancestors().take_while(|f| f.starts_with(&self.root)).map(Path::to_owned));
+                self.unsynced.lock().add_folders(&self.root, &path);
                 new_file(folder)?
             }
             made => made?,
@@ -85,7 +90,7 @@ impl Store for FolderStore {
             return Err(StoreError::Exists { key: key.to_owned() });
         }
         if self.unsynced.lock().files.len() > UNSYNCED {
-            self.sync()?;
+            self.sync(&[])?;
         }
         Ok(())
     }
@@ -127,8 +132,17 @@ impl Store for FolderStore {
         Ok(keys)
     }
 
-    fn sync(&self) -> Result<(), StoreError> {
+    fn sync(&self, others: &[String]) -> Result<(), StoreError> {
         let mut unsynced = self.unsynced.lock();
+        for key in others {
+            match File::open(self.path(key)) {
+                Ok(file) => unsynced.files.push((key.clone(), file)),
+                // It was collected meanwhile: nothing refers to it.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                Err(e) => return Err(StoreError::io(key, e)),
+            }
+            unsynced.add_folders(&self.root, &self.path(key));
+        }
         while let Some((key, file)) = unsynced.files.last() {
             file.sync_all().map_err(|e| StoreError::io(key, e))?;
             unsynced.files.pop();
@@ -138,6 +152,14 @@ impl Store for FolderStore {
             synced.map_err(|e| StoreError::io(&folder.to_string_lossy(), e))?;
             unsynced.folders.pop_last();
         }
+        Ok(())
+    }
+
+    fn sync_all(&self) -> Result<(), StoreError> {
+        let mut unsynced = self.unsynced.lock();
+        let synced = File::open(&self.root).and_then(|root| Ok(nix::unistd::syncfs(root)?));
+        synced.map_err(|e| StoreError::io(&self.root.to_string_lossy(), e))?;
+        *unsynced = Unsynced::default();
         Ok(())
     }
 }
@@ -160,7 +182,7 @@ mod tests {
         let store = FolderStore::new(&folder.path().join("store"));
         store.put("packs/ab/abcd", b"x").unwrap();
         store.put("packs/ab/abcd", b"x").unwrap();
-        store.sync().unwrap();
+        store.sync(&[]).unwrap();
         let path = folder.path().join("store/packs/ab");
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
         let files: Vec<_> = std::fs::read_dir(&path).unwrap().map(|f| f.unwrap()).collect();

@@ -55,7 +55,11 @@ impl Store for MemoryStore {
         Ok(self.0.lock().keys().filter(|k| k.starts_with(prefix)).cloned().collect())
     }
 
-    fn sync(&self) -> Result<(), StoreError> {
+    fn sync(&self, _: &[String]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn sync_all(&self) -> Result<(), StoreError> {
         Ok(())
     }
 }

@@ -32,8 +32,11 @@ pub trait Store: Send + Sync {
     /// The keys that start with `prefix`, which ends in `/`; in no order.
     fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError>;
 
-    /// Makes everything that was put so far survive power loss.
-    fn sync(&self) -> Result<(), StoreError>;
+    /// Makes everything that was put through this object survive power loss, and these other objects.
+    fn sync(&self, others: &[String]) -> Result<(), StoreError>;
+
+    /// Makes everything in the store survive power loss, whoever put it.
+    fn sync_all(&self) -> Result<(), StoreError>;
 }
 
 /// Why a store failed.
