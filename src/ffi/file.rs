@@ -335,10 +335,7 @@ pub unsafe extern "C" fn ll_file_refresh(file: ll_file, err: *mut ll_error) -> l
 /// LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_close(file: ll_file, err: *mut ll_error) -> ll_status {
-    guard(file, err, || {
-        let closed = handle::remove::<FileHandle>(file)?;
-        closed.0.flush()
-    })
+    guard(file, err, || handle::remove::<FileHandle>(file)?.0.close())
 }
 
 /// Frees a file handle and drops what it wrote and did not publish. Never blocks on log or store and

@@ -67,6 +67,10 @@ impl Mode {
         self.kind == ModeKind::Read || self.plus
     }
 
+    pub(super) fn appends(self) -> bool {
+        self.kind == ModeKind::Append
+    }
+
     pub(super) fn writes(self) -> bool {
         self.kind != ModeKind::Read || self.plus
     }
@@ -108,39 +112,34 @@ impl FileSystem {
         if mode.kind == ModeKind::Exclusive {
             return self.open_exclusive(path, mode, permissions);
         }
+        let replaces = mode.kind == ModeKind::Write;
         let look = |state: &Replica| {
             let resolved = resolve(state, &self.root, path, Last::Follow)?;
             let must_be_dir = resolved.must_be_dir();
             let Some((ino, inode)) = resolved.found else {
-                let vacant = resolved.vacant(path, false)?;
-                return Ok((None, Some((vacant.parent, vacant.name))));
+                resolved.vacant(path, false)?;
+                return Ok(None);
             };
             if inode.kind() != value::Kind::File || must_be_dir {
                 let what = "it is a directory, not a file";
                 return Err(Error::new(Status::IsADirectory, what).on_path(path.text()).into());
             }
-            let version = Version::load(state, ino)?.unwrap_or_default();
-            Ok((Some((ino, version)), None))
+            let version = if replaces { None } else { Version::load(state, ino)? };
+            Ok(Some((ino, version.unwrap_or_default())))
         };
-        let (found, _) = match mode.kind {
-            ModeKind::Write => self.link.read(look).or_else(|_| self.link.read_fresh(look))?,
-            _ => self.link.read_fresh(look)?,
+        let found = match replaces {
+            true => self.link.read(look).or_else(|_| self.link.read_fresh(look))?,
+            false => self.link.read_fresh(look)?,
         };
-        let replaces = mode.kind == ModeKind::Write;
         let opening = |base, unnamed| Opening { mode, permissions, base, unnamed, replaces };
-        match (found, mode.kind) {
+        match (found, self.open.promised(path)) {
             (Some((ino, version)), _) => Ok(self.handle(ino, path, opening(Arc::new(version), false))),
-            (None, ModeKind::Read) => match self.open.promised(path) {
+            (None, promised) if mode.kind == ModeKind::Read => match promised {
                 Some(ino) => Ok(self.handle(ino, path, opening(Arc::default(), false))),
                 None => Err(Error::new(Status::NotFound, "no such file").on_path(path.text())),
             },
-            (None, _) => {
-                let ino = match self.open.promised(path) {
-                    Some(ino) => ino,
-                    None => self.link.new_ino()?,
-                };
-                Ok(self.handle(ino, path, opening(Arc::default(), true)))
-            }
+            (None, Some(ino)) => Ok(self.handle(ino, path, opening(Arc::default(), true))),
+            (None, None) => Ok(self.handle(self.link.new_ino()?, path, opening(Arc::default(), true))),
         }
     }
 
@@ -272,8 +271,8 @@ impl File {
         let handle = state.handle(self.id)?;
         let offset = match handle.mode.kind {
             ModeKind::Append => {
-                let base = handle.base.clone();
-                state.size(&base)
+                let (base, own_end) = (handle.base.clone(), handle.end());
+                state.size(&base).max(own_end)
             }
             _ => handle.position,
         };
@@ -303,9 +302,6 @@ impl File {
             Error::new(Status::FileTooLarge, what).on_path(handle.path.text())
         })?;
         handle.dirty = true;
-        if handle.mode.kind == ModeKind::Append {
-            handle.append_base.get_or_insert(offset);
-        }
         handle.write(&self.fs.link, offset, order, data)
     }
 
@@ -391,23 +387,29 @@ impl File {
     }
 
     /// Publishes what the handle wrote and ends it, whether that works or not.
-    pub fn close(self) -> Result<()> {
-        self.flush()
-        // Dropping ends the handle.
+    pub fn close(&self) -> Result<()> {
+        let mut state = self.lock();
+        self.check(&mut state, |_| true, "")?;
+        state.handle(self.id)?.closing = true;
+        let published = self.fs.publish(&mut state, self.id, None);
+        self.end(&mut state);
+        published
+    }
+
+    /// Ends the handle; what was not published is dropped.
+    fn end(&self, state: &mut State) {
+        let Some(at) = state.handles.iter().position(|h| h.id() == self.id) else { return };
+        let handle = state.handles.swap_remove(at);
+        let same_name = |h: &Handle| h.unnamed && h.path.components() == handle.path.components();
+        if handle.unnamed && !state.handles.iter().any(same_name) {
+            self.fs.open.settle(&handle.path, state.ino);
+        }
     }
 }
 
 impl Drop for File {
-    /// Ends the handle; what was not published is dropped.
     fn drop(&mut self) {
-        let mut state = self.shared.0.lock();
-        let Some(at) = state.handles.iter().position(|h| h.id() == self.id) else { return };
-        let handle = state.handles.swap_remove(at);
-        let others =
-            state.handles.iter().any(|h| h.unnamed && h.path.components() == handle.path.components());
-        if handle.unnamed && !others {
-            self.fs.open.settle(&handle.path, state.ino);
-        }
+        self.end(&mut self.lock());
     }
 }
 

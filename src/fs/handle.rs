@@ -36,6 +36,8 @@ pub(super) struct Handle {
     pub(super) unnamed: bool,
     /// It replaces the content: what was there before this order does not count.
     pub(super) replaces: Option<u64>,
+    /// Nobody looks through it any more.
+    pub(super) closing: bool,
     /// Something is to be published, be it only an empty file.
     pub(super) dirty: bool,
     pub(super) segments: Segments,
@@ -43,8 +45,6 @@ pub(super) struct Handle {
     tail: Option<Tail>,
     /// The least size that the content has (a hole at the end).
     pub(super) min_size: u64,
-    /// Where the handle's first unpublished append went, provisionally.
-    pub(super) append_base: Option<u64>,
     pub(super) writer: Option<BlockWriter>,
     /// Packs in the store that no commit has registered yet.
     pub(super) packs: Vec<StoredPack>,
@@ -61,6 +61,23 @@ pub(super) struct Opening {
     pub(super) base: Arc<Version>,
     pub(super) unnamed: bool,
     pub(super) replaces: bool,
+}
+
+/// See [`Handle::placement`].
+pub(super) struct Placement {
+    /// Where each segment starts as the handle sees it, and where it is put.
+    starts: Vec<(u64, u64)>,
+}
+
+impl Placement {
+    /// Where what the handle has at an offset is put.
+    pub(super) fn of(&self, offset: u64) -> u64 {
+        let behind = self.starts.partition_point(|(start, _)| *start <= offset);
+        match behind.checked_sub(1).map(|n| self.starts[n]) {
+            Some((start, put)) => put + (offset - start),
+            None => offset,
+        }
+    }
 }
 
 struct Tail {
@@ -99,11 +116,11 @@ impl Handle {
             base,
             unnamed,
             replaces: replaces.then_some(id),
+            closing: false,
             dirty: unnamed || replaces,
             segments: Segments::default(),
             tail: None,
             min_size: 0,
-            append_base: None,
             writer: None,
             packs: Vec::new(),
             memory: MemoryBudget::process().reserve_nothing(),
@@ -171,6 +188,20 @@ impl Handle {
             self.seal_memory(link).inspect_err(|_| self.lost = true)?;
         }
         Ok(())
+    }
+
+    /// Where its segments are when they are published: as they are, or, appended, one behind the other. (In
+    /// between, other handles of the link may have written to where the end seemed to be.)
+    pub(super) fn placement(&self) -> Placement {
+        let mut starts = Vec::new();
+        if self.mode.appends() {
+            let mut end = 0;
+            for (start, segment) in self.segments.iter() {
+                starts.push((start, end));
+                end += segment.data.len();
+            }
+        }
+        Placement { starts }
     }
 
     /// The range being written becomes a segment.
@@ -246,10 +277,10 @@ impl Handle {
         Ok(part(open_block(&key, place.number.into(), &bytes)?))
     }
 
-    /// An append went elsewhere than it seemed: the position moves along.
-    pub(super) fn moved_by(&mut self, provisional: u64, actual: u64) {
-        if self.append_base.is_some() {
-            self.position = self.position.wrapping_sub(provisional).wrapping_add(actual);
+    /// What it appended ends here, wherever it seemed to: a position behind it moves along.
+    pub(super) fn appended_until(&mut self, end: u64) {
+        if self.position == self.end() {
+            self.position = end;
         }
     }
 
@@ -258,7 +289,6 @@ impl Handle {
         self.segments = Segments::default();
         self.tail = None;
         self.min_size = 0;
-        self.append_base = None;
         self.replaces = None;
         self.dirty = false;
         self.packs.clear();

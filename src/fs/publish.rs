@@ -40,7 +40,6 @@ impl FileSystem {
         let handle = state.handle(id)?;
         let (kind, unnamed, replaces) = (handle.mode.kind, handle.unnamed, handle.replaces.is_some());
         let (path, permissions, size) = (handle.path.clone(), handle.permissions, handle.end());
-        let append_base = handle.append_base.unwrap_or(0);
         let packs: Vec<_> = handle.packs.iter().map(registration).collect();
         let ino = match unnamed || !replaces {
             true => state.ino,
@@ -86,7 +85,7 @@ impl FileSystem {
                 CommitError::Failed(error) => error,
             })?
         };
-        self.published(state, id, ino, &committed, &written, append_base, truncate)
+        self.published(state, id, ino, &committed, &written, truncate)
     }
 
     /// Finishes the handle's last range and finds a place for all that is in memory.
@@ -97,12 +96,12 @@ impl FileSystem {
             handle.seal_memory(&self.link)?;
             handle.store_packs()?;
         }
-        let base = handle.append_base.unwrap_or(0);
+        let place = handle.placement();
         let mut written = Written { extents: Vec::new(), inline: Vec::new(), ranges: Vec::new() };
         for (start, _, bytes) in handle.segments.memory_runs(self.link.block_size() as usize) {
             let (codec, data) = codec::compress(&bytes);
             let plain_len = bytes.len() as u32;
-            written.extents.push(inline_extent(start - base, plain_len, written.inline.len()));
+            written.extents.push(inline_extent(place.of(start), plain_len, written.inline.len()));
             let data = match data {
                 std::borrow::Cow::Borrowed(_) => bytes,
                 std::borrow::Cow::Owned(data) => data.into(),
@@ -110,9 +109,10 @@ impl FileSystem {
             written.inline.push(InlineBlock { codec, plain_len, data });
         }
         for (start, segment) in handle.segments.iter() {
-            written.ranges.push((start - base, start - base + segment.data.len()));
+            let offset = place.of(start);
+            written.ranges.push((offset, offset + segment.data.len()));
             if let Data::Stored(extent) = &segment.data {
-                written.extents.push(Extent { offset: start - base, ..extent.clone() });
+                written.extents.push(Extent { offset, ..extent.clone() });
             }
         }
         written.extents.sort_by_key(|e| e.offset);
@@ -121,7 +121,6 @@ impl FileSystem {
     }
 
     /// Moves every handle of the file to what was published.
-    #[allow(clippy::too_many_arguments)]
     fn published(
         &self,
         state: &mut State,
@@ -129,7 +128,6 @@ impl FileSystem {
         number: Ino,
         committed: &Committed,
         written: &Written,
-        append_base: u64,
         truncate: Option<u64>,
     ) -> Result<()> {
         let ino = committed.ino(number);
@@ -137,13 +135,18 @@ impl FileSystem {
             self.open.renumber(state.ino, ino);
             state.ino = ino;
         }
-        let version = self.link.read(|s| Version::load(s, ino))?.unwrap_or_default();
-        let version = Arc::new(version);
-        let start = committed.appended_at(0).unwrap_or(0);
+        let version = match state.handles.iter().all(|h| h.closing) {
+            true => Arc::default(),
+            false => Arc::new(self.link.read(|s| Version::load(s, ino))?.unwrap_or_default()),
+        };
+        let appended_at = committed.appended_at(0);
+        let start = appended_at.unwrap_or(0);
         let replaced = state.handle(id)?.replaces.is_some() || truncate.is_some();
         for handle in &mut state.handles {
             if handle.id() == id {
-                handle.moved_by(append_base, start);
+                if appended_at.is_some() {
+                    handle.appended_until(start + written.ranges.last().map_or(0, |(_, end)| *end));
+                }
                 handle.clear();
                 handle.base = version.clone();
             } else if replaced {

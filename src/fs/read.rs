@@ -1,5 +1,8 @@
 //! Content on its way to the caller: from extents to bytes, through the block cache.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use bytes::Bytes;
 
 use crate::content::cache::{Block, BlockCache, BlockKey};
@@ -11,7 +14,7 @@ use crate::ids::{Hash, Ino, PackId};
 use crate::state::extents::coalesce;
 use crate::state::ops::Extent;
 use crate::state::value::Pack;
-use crate::state::{Replica, Tables};
+use crate::state::{Replica, Stop, Tables};
 
 /// Bytes of a pack fetched by one request at most.
 const MAX_FETCH: u64 = 4 << 20;
@@ -22,6 +25,9 @@ pub(super) struct Version {
     pub(super) size: u64,
     /// Sorted, disjoint.
     pub(super) extents: Vec<Extent>,
+    /// The packs that they are in. Kept here, because the state forgets a commit's blocks once they are
+    /// overwritten; the log still has them.
+    packs: HashMap<PackId, Pack>,
 }
 
 impl Version {
@@ -29,7 +35,14 @@ impl Version {
     pub(super) fn load(state: &Replica, ino: Ino) -> Result<Option<Version>, ReadError> {
         let Some(inode) = state.inode(ino)? else { return Ok(None) };
         let extents = coalesce(state.extents(ino, 0, u64::MAX)?);
-        Ok(Some(Version { size: inode.size, extents }))
+        let mut packs = HashMap::new();
+        for extent in &extents {
+            let id = PackId::from_slice(&extent.pack).ok_or(Stop::Corrupt("extent"))?;
+            if let Entry::Vacant(place) = packs.entry(id) {
+                place.insert(state.pack(id)?.ok_or(Stop::Corrupt("an extent without its pack"))?);
+            }
+        }
+        Ok(Some(Version { size: inode.size, extents, packs }))
     }
 
     /// Puts what another version has in `[from, to)` in the place of what this one has there.
@@ -40,6 +53,7 @@ impl Version {
         let mut extents: Vec<Extent> = kept.chain(taken).collect();
         extents.sort_by_key(|e| e.offset);
         self.extents = coalesce(extents);
+        self.packs.extend(newer.packs.iter().map(|(id, pack)| (*id, pack.clone())));
         self.size = self.size.max(to.min(newer.size));
     }
 
@@ -54,38 +68,40 @@ impl Version {
             }
             let (from, to) = (extent.offset.max(at), extent.end().min(end));
             out[(at - offset) as usize..(from - offset) as usize].fill(0);
-            read_extent(link, extent, from, &mut out[(from - offset) as usize..(to - offset) as usize])?;
+            self.read_extent(link, extent, from, &mut out[(from - offset) as usize..(to - offset) as usize])?;
             at = to;
         }
         out[(at - offset) as usize..].fill(0);
         Ok(())
     }
-}
 
-/// Fills `out` with the bytes of an extent from the file offset `from` on.
-pub(super) fn read_extent(link: &Link, extent: &Extent, from: u64, out: &mut [u8]) -> Result<()> {
-    let pack = PackId::from_slice(&extent.pack).ok_or_else(|| damaged("an extent without a pack"))?;
-    let unit = u64::from(extent.block_length.max(1));
-    let start = u64::from(extent.skip) + (from - extent.offset);
-    let last = (start + out.len() as u64 - 1) / unit;
-    let mut run = Run { link, extent, pack, last, fetched: None };
-    let mut done = 0;
-    while done < out.len() {
-        let at = start + done as u64;
-        let (index, skip) = (at / unit, (at % unit) as usize);
-        let key = BlockKey { instance: link.instance(), pack, number: extent.block + index as u32 };
-        let block = match BlockCache::process().get(&key) {
-            Some(block) => block,
-            None => BlockCache::process().get_or_load(&key, || run.load(index))?,
-        };
-        let bytes: &[u8] = (*block).as_ref();
-        let wanted = (unit as usize - skip).min(out.len() - done);
-        let piece =
-            bytes.get(skip..skip + wanted).ok_or_else(|| damaged("a block is shorter than its extent"))?;
-        out[done..done + wanted].copy_from_slice(piece);
-        done += wanted;
+    /// Fills `out` with the bytes of an extent from the file offset `from` on.
+    fn read_extent(&self, link: &Link, extent: &Extent, from: u64, out: &mut [u8]) -> Result<()> {
+        let pack = PackId::from_slice(&extent.pack).ok_or_else(|| damaged("an extent without a pack"))?;
+        let record = self.packs.get(&pack).ok_or_else(|| damaged("an extent without its pack"))?;
+        let unit = u64::from(extent.block_length.max(1));
+        let start = u64::from(extent.skip) + (from - extent.offset);
+        let last = (start + out.len() as u64 - 1) / unit;
+        let mut run = Run { link, extent, pack, record, last, fetched: None };
+        let mut done = 0;
+        while done < out.len() {
+            let at = start + done as u64;
+            let (index, skip) = (at / unit, (at % unit) as usize);
+            let key = BlockKey { instance: link.instance(), pack, number: extent.block + index as u32 };
+            let block = match BlockCache::process().get(&key) {
+                Some(block) => block,
+                None => BlockCache::process().get_or_load(&key, || run.load(index))?,
+            };
+            let bytes: &[u8] = (*block).as_ref();
+            let wanted = (unit as usize - skip).min(out.len() - done);
+            let piece = bytes
+                .get(skip..skip + wanted)
+                .ok_or_else(|| damaged("a block is shorter than its extent"))?;
+            out[done..done + wanted].copy_from_slice(piece);
+            done += wanted;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Consecutive blocks, fetched by as few requests as possible.
@@ -93,13 +109,13 @@ struct Run<'a> {
     link: &'a Link,
     extent: &'a Extent,
     pack: PackId,
+    record: &'a Pack,
     /// The last block that the caller wants.
     last: u64,
     fetched: Option<Fetched>,
 }
 
 struct Fetched {
-    record: Pack,
     /// Where `bytes` starts in the object.
     offset: u64,
     bytes: Bytes,
@@ -119,10 +135,10 @@ impl Run<'_> {
                 0
             }
         };
-        let Some(Fetched { record, bytes, .. }) = &self.fetched else {
+        let Some(Fetched { bytes, .. }) = &self.fetched else {
             return Err(damaged("a block could not be fetched"));
         };
-        let key = pack_object_key(self.link, record, self.pack)?;
+        let key = pack_object_key(self.link, self.record, self.pack)?;
         let number = u64::from(self.extent.block) + index;
         let stored = bytes.get(start..start + length as usize).ok_or_else(|| damaged("a block is cut"))?;
         let plain = open_block(&key, number, stored).map_err(|e| {
@@ -134,9 +150,6 @@ impl Run<'_> {
 
     /// Fetches a block and those behind it that are wanted too.
     fn fetch(&mut self, index: u64) -> Result<()> {
-        let pack = self.pack;
-        let record = self.link.read(|state| Ok(state.pack(pack)?))?;
-        let record = record.ok_or_else(|| stale(pack))?;
         let (offset, length) = self.place(index)?;
         let mut end = offset + u64::from(length);
         for next in index + 1..=self.last {
@@ -146,13 +159,13 @@ impl Run<'_> {
             }
             end += u64::from(length);
         }
-        let bytes = self.fetch_range(&record, offset, end - offset)?;
-        self.fetched = Some(Fetched { record, offset, bytes });
+        let bytes = self.fetch_range(offset, end - offset)?;
+        self.fetched = Some(Fetched { offset, bytes });
         Ok(())
     }
 
-    fn fetch_range(&self, record: &Pack, offset: u64, length: u64) -> Result<Bytes> {
-        let key = match (self.pack.slot(), Hash::from_slice(&record.out_of_line)) {
+    fn fetch_range(&self, offset: u64, length: u64) -> Result<Bytes> {
+        let key = match (self.pack.slot(), Hash::from_slice(&self.record.out_of_line)) {
             (Some(slot), None) => return self.link.read_slot(slot, offset, length as u32),
             (Some(_), Some(hash)) => crate::filespace::payload_key(&hash),
             (None, _) => pack_key(&self.pack.0),
