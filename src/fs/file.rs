@@ -120,9 +120,13 @@ impl FileSystem {
                 resolved.vacant(path, false)?;
                 return Ok(None);
             };
-            if inode.kind() != value::Kind::File || must_be_dir {
+            if inode.kind() != value::Kind::File {
                 let what = "it is a directory, not a file";
                 return Err(Error::new(Status::IsADirectory, what).on_path(path.text()).into());
+            }
+            if must_be_dir {
+                let what = "the path ends in '/' but is a file";
+                return Err(Error::new(Status::NotADirectory, what).on_path(path.text()).into());
             }
             let version = if replaces { None } else { Version::load(state, ino)? };
             Ok(Some((ino, version.unwrap_or_default())))
@@ -148,7 +152,7 @@ impl FileSystem {
         let ino = self.link.new_ino()?;
         let time = self.link.env().clock.now();
         self.mutate(path, |state| {
-            let place = resolve(state, &self.root, path, Last::NoFollow)?.vacant(path, false)?;
+            let place = resolve(state, &self.root, path, Last::Name)?.vacant(path, false)?;
             let create = Create {
                 parent: place.parent.0,
                 name: place.name,

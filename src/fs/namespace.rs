@@ -40,17 +40,20 @@ impl FileSystem {
         self.mutate(path, |state| {
             let depth = path.components().len();
             for have in 1..=depth {
-                let last = if have == depth { Last::NoFollow } else { Last::Follow };
-                let here = resolve(state, &self.root, &path.prefix(have), last)?;
-                if let Some((_, inode)) = &here.found {
-                    match inode.kind() {
-                        _ if have == depth => break,
-                        Kind::Directory => continue,
-                        _ => {
-                            let what = "a component of the path is not a directory";
-                            return Err(Error::new(Status::NotADirectory, what).on_path(path.text()).into());
-                        }
+                let prefix = path.prefix(have);
+                let here = resolve(state, &self.root, &prefix, Last::Name)?;
+                match here.found.as_ref().map(|(_, inode)| inode.kind()) {
+                    Some(_) if have == depth => break,
+                    Some(Kind::Symlink) => {
+                        let target = resolve(state, &self.root, &prefix, Last::Follow)?.existing(path)?;
+                        require_dir(target.inode.kind(), path)?;
+                        continue;
                     }
+                    Some(kind) => {
+                        require_dir(kind, path)?;
+                        continue;
+                    }
+                    None => {}
                 }
                 let place = here.vacant(path, true)?;
                 let mut parent = place.parent;
@@ -85,7 +88,7 @@ impl FileSystem {
         let time = self.link.env().clock.now();
         self.publish_below(path, recursive)?;
         self.mutate(path, |state| {
-            let found = resolve(state, &self.root, path, Last::NoFollow)?.existing(path)?;
+            let found = resolve(state, &self.root, path, Last::Name)?.existing(path)?;
             if found.inode.kind() != Kind::Directory {
                 let what = "not a directory; use delete for files";
                 return Err(Error::new(Status::NotADirectory, what).on_path(path.text()).into());
@@ -125,7 +128,7 @@ impl FileSystem {
         let time = self.link.env().clock.now();
         self.publish_below(path, false)?;
         self.mutate(path, |state| {
-            let found = resolve(state, &self.root, path, Last::NoFollow)?.existing(path)?;
+            let found = resolve(state, &self.root, path, Last::Name)?.existing(path)?;
             if found.inode.kind() == Kind::Directory {
                 let what = "it is a directory; use delete_dir";
                 return Err(Error::new(Status::IsADirectory, what).on_path(path.text()).into());
@@ -142,12 +145,12 @@ impl FileSystem {
         let time = self.link.env().clock.now();
         self.publish_below(from, true)?;
         self.mutate(from, |state| {
-            let source = resolve(state, &self.root, from, Last::NoFollow)?.existing(from)?;
+            let source = resolve(state, &self.root, from, Last::Name)?.existing(from)?;
             let is_dir = source.inode.kind() == Kind::Directory;
             if source.name.is_empty() {
                 return Err(Error::new(Status::InvalidArgument, "the root cannot be moved").into());
             }
-            let target = resolve(state, &self.root, to, Last::NoFollow)?;
+            let target = resolve(state, &self.root, to, Last::Name)?;
             let (parent, name, mut hops) = match &target.found {
                 Some(_) if !replace || target.name.is_empty() => {
                     return Err(Error::new(Status::Exists, "the target exists already")
@@ -184,7 +187,7 @@ impl FileSystem {
         let ino = self.link.new_ino()?;
         let time = self.link.env().clock.now();
         self.mutate(path, |state| {
-            let place = resolve(state, &self.root, path, Last::NoFollow)?.vacant(path, false)?;
+            let place = resolve(state, &self.root, path, Last::Name)?.vacant(path, false)?;
             let symlink = Symlink {
                 parent: place.parent.0,
                 name: place.name,
@@ -204,12 +207,12 @@ impl FileSystem {
         let time = self.link.env().clock.now();
         self.publish_below(existing, false)?;
         self.mutate(path, |state| {
-            let source = resolve(state, &self.root, existing, Last::NoFollow)?.existing(existing)?;
+            let source = resolve(state, &self.root, existing, Last::Name)?.existing(existing)?;
             if source.inode.kind() == Kind::Directory {
                 let what = "a directory has one name only";
                 return Err(Error::new(Status::IsADirectory, what).on_path(existing.text()).into());
             }
-            let place = resolve(state, &self.root, path, Last::NoFollow)?.vacant(path, false)?;
+            let place = resolve(state, &self.root, path, Last::Name)?.vacant(path, false)?;
             let mut hops = source.all_hops();
             hops.extend(place.hops);
             let link = Link { parent: place.parent.0, name: place.name, ino: source.ino.0, time };
@@ -253,6 +256,14 @@ pub(super) fn existing_file(state: &Replica, root: &Path, path: &Path) -> Result
         _ => {
             Err(Error::new(Status::IsADirectory, "it is a directory, not a file").on_path(path.text()).into())
         }
+    }
+}
+
+fn require_dir(kind: Kind, path: &Path) -> Result<()> {
+    match kind {
+        Kind::Directory => Ok(()),
+        _ => Err(Error::new(Status::NotADirectory, "a component of the path is not a directory")
+            .on_path(path.text())),
     }
 }
 

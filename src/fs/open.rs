@@ -59,8 +59,10 @@ impl OpenFiles {
     /// The file is known under another number from now on.
     pub(super) fn renumber(&self, from: Ino, to: Ino) {
         let files = &mut self.0.lock().files;
-        if let Some(shared) = files.remove(&from) {
-            files.entry(to).or_insert(shared);
+        if let Some(shared) = files.remove(&from)
+            && files.get(&to).is_none_or(|other| other.strong_count() == 0)
+        {
+            files.insert(to, shared);
         }
     }
 

@@ -31,7 +31,10 @@ pub(crate) struct Resolved {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Last {
     Follow,
+    /// Only if the path ends in `/`.
     NoFollow,
+    /// Never: the call is about the name itself.
+    Name,
 }
 
 /// Resolves a path below the link's root. All but the last name must exist.
@@ -79,7 +82,7 @@ pub(crate) fn resolve(
         };
         let ino = dentry.ino();
         match dentry.kind() {
-            Kind::Symlink if !is_last || must_be_dir || last == Last::Follow => {
+            Kind::Symlink if !is_last || last == Last::Follow || must_be_dir && last != Last::Name => {
                 symlinks += 1;
                 if symlinks > MAX_SYMLINKS {
                     return Err(error(Status::TooManySymlinks, "more than 40 symbolic links").into());

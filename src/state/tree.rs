@@ -30,7 +30,9 @@ impl Judge<'_> {
         if let Some(found) = self.name(parent, &op.name)? {
             return match (found.kind(), op.existing_ok) {
                 (Kind::Directory, true) => self.redirect(op.ino, found.ino()),
-                _ => Err(Refusal::Exists.into()),
+                // The author wants to go through it: it resolves the path again.
+                (_, true) => Err(Refusal::StalePath.into()),
+                (_, false) => Err(Refusal::Exists.into()),
             };
         }
         let inode = Inode {

@@ -1,0 +1,226 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use lucidlink::state::value::Role;
+
+use crate::remote::Remote;
+
+const AFTER_HELP: &str = "\
+Files are written NAME:/path: the filespace's name and an absolute path in it.
+
+Environment:
+  LUCIDLINK_WORKSPACE_URL  where the workspace is, unless --url says so. Without both: the folder
+                           lucidlink/workspace in $XDG_DATA_HOME or ~/.local/share
+  LUCIDLINK_TOKEN          the token, unless --token says so; other users cannot see it there
+
+Exit status:
+  0  all was done
+  1  it failed, or a part of it did
+  2  the command line is wrong
+  3  the account is unknown, revoked or expired, or its role does not allow this
+  4  what was named does not exist
+
+With --json, listings (ls, account list, filespace list) print one object a line, other commands that
+print something print one object; times are RFC 3339 in UTC, modes octal strings. An error is one line
+on stderr: {\"error\":{\"status\":\"LL_ERR_NOT_FOUND\",\"code\":-401,\"message\":\"...\"}}. Commands that print
+nothing print nothing then, but put and get count what they copied.";
+
+/// A shared, end-to-end encrypted cloud file system, without mounting it
+#[derive(Parser)]
+#[command(name = "lucidlink", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(clap::Args)]
+pub(crate) struct Common {
+    /// Where the workspace is, for example file:///srv/workspace
+    #[arg(long, global = true, env = "LUCIDLINK_WORKSPACE_URL", hide_env_values = true)]
+    pub(crate) url: Option<String>,
+    /// The token of the account to work as: sa_live:...
+    #[arg(long, global = true, env = "LUCIDLINK_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// Print JSON, also for errors
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Show no progress
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Make workspaces
+    #[command(subcommand)]
+    Workspace(Workspace),
+    /// Make, list, rename and delete filespaces
+    #[command(subcommand)]
+    Filespace(Filespace),
+    /// Make, list and revoke accounts
+    #[command(subcommand)]
+    Account(Account),
+    /// Give an account a role in a filespace, or take it away
+    #[command(override_usage = "lucidlink grant [OPTIONS] <FILESPACE> <ACCOUNT> <ROLE>\n       \
+                                lucidlink grant [OPTIONS] --revoke <FILESPACE> <ACCOUNT>")]
+    Grant(Grant),
+    /// List a directory
+    Ls(Ls),
+    /// Show what there is to know about a file, directory or symbolic link
+    Stat(One),
+    /// Print the content of a file
+    Cat(One),
+    /// Copy a local file or tree into a filespace
+    Put(Put),
+    /// Copy a file or tree out of a filespace
+    Get(Get),
+    /// Make a directory, and those above it that are missing
+    Mkdir(One),
+    /// Remove a file, symbolic link or directory
+    Rm(Rm),
+    /// Rename a file, symbolic link or directory; a file or empty directory at the target is replaced
+    Mv(Mv),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Workspace {
+    /// Make a workspace and print the token of its admin: the only copy there is
+    Create {
+        /// The workspace's name
+        #[arg(long)]
+        name: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Filespace {
+    /// Make a filespace; every admin of the workspace is its admin
+    Create { name: String },
+    /// Print the names of the filespaces
+    List,
+    /// Give a filespace another name
+    Rename { name: String, new_name: String },
+    /// Delete a filespace with everything in it
+    Delete { name: String },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Account {
+    /// Make an account and print its token: the only copy there is
+    Create {
+        name: String,
+        /// What it may be granted at most; an admin may also make accounts and filespaces
+        #[arg(long)]
+        role: RoleName,
+        /// When it ends: a time such as 2030-01-31T12:00:00Z, or a span from now such as 30d or 12h
+        #[arg(long, value_name = "WHEN")]
+        expires: Option<String>,
+    },
+    /// Print name, role, state, end and key id of the accounts, separated by tabs
+    List,
+    /// End an account, everywhere and for good
+    Revoke {
+        /// Its name or key id
+        name: String,
+    },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Grant {
+    /// The filespace's name
+    pub(crate) filespace: String,
+    /// The account's name or key id
+    pub(crate) account: String,
+    /// What it may do there, in place of what it may do now
+    #[arg(required_unless_present = "revoke", conflicts_with = "revoke")]
+    pub(crate) role: Option<RoleName>,
+    /// Take the account's role in the filespace away
+    #[arg(long)]
+    pub(crate) revoke: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum RoleName {
+    Reader,
+    Writer,
+    Admin,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Role {
+        match name {
+            RoleName::Reader => Role::Reader,
+            RoleName::Writer => Role::Writer,
+            RoleName::Admin => Role::Admin,
+        }
+    }
+}
+
+/// A command about one path.
+#[derive(clap::Args)]
+pub(crate) struct One {
+    #[arg(value_name = "NAME:/PATH")]
+    pub(crate) at: Remote,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Ls {
+    /// With mode, number of names, size and time of the last change
+    #[arg(short)]
+    pub(crate) long: bool,
+    #[arg(value_name = "NAME:/PATH")]
+    pub(crate) at: Remote,
+}
+
+/// The copy of LOCAL is NAME:/PATH itself, as with `cp -T`. A file there is replaced, a directory merged
+/// into; directories above it that are missing are made. Mode bits and modification times are kept.
+/// Symbolic links named on the command line are followed.
+#[derive(clap::Args)]
+pub(crate) struct Put {
+    /// Copy a directory and all that is below it. Symbolic links, also LOCAL itself, are copied as links.
+    /// What cannot be read, has a name that is not UTF-8, or is no file, directory or link, is reported
+    /// and left out; the exit status is 1 then
+    #[arg(short)]
+    pub(crate) recursive: bool,
+    /// What to copy; - is standard input
+    pub(crate) local: PathBuf,
+    #[arg(value_name = "NAME:/PATH")]
+    pub(crate) remote: Remote,
+}
+
+/// The copy of NAME:/PATH is LOCAL itself, as with `cp -T`. A file there is replaced once the copy is whole,
+/// a directory merged into; directories above it that are missing are made. Mode bits and modification
+/// times are kept. Symbolic links named on the command line are followed.
+#[derive(clap::Args)]
+pub(crate) struct Get {
+    /// Copy a directory and all that is below it. Symbolic links, also NAME:/PATH itself, are copied as
+    /// links, and those found below LOCAL are never followed
+    #[arg(short)]
+    pub(crate) recursive: bool,
+    #[arg(value_name = "NAME:/PATH")]
+    pub(crate) remote: Remote,
+    /// What to make; - is standard output
+    pub(crate) local: PathBuf,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Rm {
+    /// Also a directory with everything below it
+    #[arg(short)]
+    pub(crate) recursive: bool,
+    #[arg(value_name = "NAME:/PATH")]
+    pub(crate) at: Remote,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Mv {
+    #[arg(value_name = "NAME:/FROM")]
+    pub(crate) from: Remote,
+    #[arg(value_name = "NAME:/TO")]
+    pub(crate) to: Remote,
+}

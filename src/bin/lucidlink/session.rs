@@ -1,0 +1,89 @@
+//! The daemon of one command: started, used, stopped.
+
+use std::sync::Arc;
+
+use lucidlink::crypto::token::Token;
+use lucidlink::daemon::Daemon;
+use lucidlink::daemon::config::Config;
+use lucidlink::daemon::filespace::{LinkRequest, SyncMode};
+use lucidlink::daemon::storage::StorageMode;
+use lucidlink::env::Env;
+use lucidlink::fs::{FileSystem, Path};
+use lucidlink::workspace::Workspace;
+
+use crate::args::Common;
+use crate::output::Failure;
+
+/// What a filespace is linked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Reading,
+    Writing,
+}
+
+/// The settings that the command line gives.
+pub(crate) fn config(common: &Common) -> Result<Config, Failure> {
+    let mut config = Config::default();
+    if let Some(url) = common.url.as_deref().filter(|url| !url.is_empty()) {
+        config.set("workspace.url", url).map_err(|e| Failure::Usage(e.to_string()))?;
+        // Says what is wrong with the URL, where the configuration says only what would be right.
+        config.location().map_err(|e| Failure::Usage(e.to_string()))?;
+    }
+    Ok(config)
+}
+
+/// Opens the workspace for a piece of work.
+pub(crate) fn in_workspace(
+    common: &Common,
+    work: impl FnOnce(&Workspace) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    with_daemon(common, |_, workspace| work(workspace))
+}
+
+/// Links a filespace for a piece of work.
+pub(crate) fn in_filespace(
+    common: &Common,
+    name: &str,
+    purpose: Purpose,
+    work: impl FnOnce(&Arc<FileSystem>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let request = LinkRequest {
+        root: Path::parse("/")?,
+        sync_mode: SyncMode::All,
+        read_only: purpose == Purpose::Reading,
+    };
+    with_daemon(common, |daemon, workspace| {
+        let id = workspace.filespace_named(name)?.id;
+        work(daemon.link(workspace, id, request)?.fs())
+    })
+}
+
+/// What was written is safe when this returns without an error: the daemon's stop syncs.
+fn with_daemon(
+    common: &Common,
+    work: impl FnOnce(&Daemon, &Workspace) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let token = common.token.as_deref().filter(|token| !token.is_empty()).ok_or_else(|| {
+        Failure::Usage("no token: set LUCIDLINK_TOKEN or give --token".to_owned())
+    })?;
+    let token = Token::parse(token)?;
+    let config = config(common)?;
+    let storage = StorageMode::Sandboxed { parent: config.cache_location() };
+    let daemon = Daemon::new(config, storage, Env::system());
+    daemon.start()?;
+    let done = daemon.authenticate(&token).map_err(Failure::from).and_then(|w| work(&daemon, &w));
+    match (done, daemon.stop()) {
+        (done, Ok(())) => done,
+        (Ok(()), Err(error)) => Err(error.into()),
+        (Err(first), Err(error)) => {
+            Failure::from(error).report(common.json);
+            Err(first)
+        }
+    }
+}
+
+/// The clock that the library uses.
+pub(crate) fn now() -> i64 {
+    Env::system().clock.now()
+}
+

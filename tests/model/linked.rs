@@ -1,0 +1,110 @@
+//! A client of the real thing: a filespace linked through the built library.
+
+use std::rc::Rc;
+
+use super::abi::{Abi, Failed};
+use super::call::{Answer, Call, Client, Entry, Reply, SLOTS};
+
+pub struct Linked {
+    abi: Rc<Abi>,
+    url: String,
+    token: String,
+    daemon: u64,
+    filespace: u64,
+    files: [u64; SLOTS],
+}
+
+impl Linked {
+    pub fn new(abi: &Rc<Abi>, url: &str, token: &str) -> Linked {
+        let (url, token) = (url.to_owned(), token.to_owned());
+        let mut linked = Linked { abi: abi.clone(), url, token, daemon: 0, filespace: 0, files: [0; SLOTS] };
+        linked.start();
+        linked
+    }
+
+    fn start(&mut self) {
+        let settings = [("workspace.url", self.url.as_str()), ("daemon.allow_multiple", "true")];
+        self.daemon = self.abi.daemon(&settings).expect("a daemon");
+        let workspace = self.abi.authenticate(self.daemon, &self.token).expect("a workspace");
+        self.filespace = self.abi.link(workspace, "model").expect("a filespace");
+        self.files = [0; SLOTS];
+    }
+
+    pub fn file_id(&self, path: &str) -> u64 {
+        self.abi.entry(self.filespace, path, false).expect("it is in the model").file_id
+    }
+
+    fn run(&mut self, call: &Call) -> Result<Reply, Failed> {
+        let (abi, fs) = (&self.abi, self.filespace);
+        let done = |()| Reply::Done;
+        match call {
+            Call::CreateDir(path) => abi.create_dir(fs, path).map(done),
+            Call::DeleteDir(path, recursive) => abi.delete_dir(fs, path, *recursive).map(done),
+            Call::Delete(path) => abi.delete(fs, path).map(done),
+            Call::Move(from, to, replace) => abi.rename(fs, from, to, *replace).map(done),
+            Call::Symlink(target, path) => abi.symlink(fs, target, path).map(done),
+            Call::HardLink(existing, path) => abi.hard_link(fs, existing, path).map(done),
+            Call::SetMode(path, mode) => abi.set_mode(fs, path, *mode).map(done),
+            Call::Truncate(path, size) => abi.truncate(fs, path, *size).map(done),
+            Call::WriteFile(path, data) => abi.write_file(fs, path, &data.bytes()).map(done),
+            Call::ReadFile(path) => abi.read_file(fs, path).map(Reply::Bytes),
+            Call::Stat(path, follow) => abi.entry(fs, path, *follow).map(|e| Reply::Entry(entry(&e))),
+            Call::List(path) => {
+                let list = abi.read_dir(fs, path)?;
+                Ok(Reply::Entries(list.iter().map(|(name, e)| (name.clone(), entry(e))).collect()))
+            }
+            Call::IsFile(path) => abi.exists(fs, path, false).map(Reply::Yes),
+            Call::IsDir(path) => abi.exists(fs, path, true).map(Reply::Yes),
+            Call::ReadLink(path) => abi.read_link(fs, path).map(Reply::Text),
+            Call::Counts => {
+                let s = abi.statistics(fs)?;
+                Ok(Reply::Counts([s.files, s.directories, s.symlinks, s.content_bytes]))
+            }
+            Call::Open(slot, path, mode) => {
+                abi.free(std::mem::take(&mut self.files[*slot]));
+                self.files[*slot] = abi.open(fs, path, mode)?;
+                Ok(Reply::Done)
+            }
+            Call::Read(slot, len) => abi.read(self.files[*slot], *len).map(Reply::Bytes),
+            Call::Pread(slot, offset, len) => abi.pread(self.files[*slot], *offset, *len).map(Reply::Bytes),
+            Call::Write(slot, data) => abi.write(self.files[*slot], &data.bytes()).map(Reply::Number),
+            Call::Pwrite(slot, offset, data) => {
+                abi.pwrite(self.files[*slot], *offset, &data.bytes()).map(Reply::Number)
+            }
+            Call::Seek(slot, offset, whence) => {
+                abi.seek(self.files[*slot], *offset, *whence).map(Reply::Number)
+            }
+            Call::Size(slot) => abi.size(self.files[*slot]).map(Reply::Number),
+            Call::SetSize(slot, size) => abi.set_size(self.files[*slot], *size).map(done),
+            Call::Flush(slot) => abi.flush(self.files[*slot]).map(done),
+            Call::Refresh(slot) => abi.refresh(self.files[*slot]).map(done),
+            Call::Close(slot) => abi.close(std::mem::take(&mut self.files[*slot])).map(done),
+            Call::Free(slot) => {
+                abi.free(std::mem::take(&mut self.files[*slot]));
+                Ok(Reply::Done)
+            }
+        }
+    }
+}
+
+fn entry(e: &lucidlink::ffi::fs::ll_entry) -> Entry {
+    Entry { kind: e.r#type, size: e.size, mode: e.mode, links: e.link_count }
+}
+
+impl Client for Linked {
+    fn call(&mut self, call: &Call) -> Answer {
+        self.run(call).map_err(|failed| failed.status)
+    }
+
+    fn reopen(&mut self) {
+        // What an open file cannot publish any more is reported, and the stop happens all the same.
+        let _ = self.abi.stop(self.daemon);
+        self.start();
+    }
+}
+
+impl Drop for Linked {
+    fn drop(&mut self) {
+        let _ = self.abi.stop(self.daemon);
+    }
+}

@@ -1,0 +1,142 @@
+//! Random calls, held against a plain model: through the C ABI of the built library, by one client and by several,
+//! with links ended and opened again at any point.
+//!
+//! A failure prints its seed; `LUCIDLINK_SEED=<seed>` runs that one alone. `LUCIDLINK_SEEDS` and `LUCIDLINK_CALLS`
+//! say how many seeds and how many calls of each are run, `LUCIDLINK_COMPARE` after how many calls everything is
+//! compared; with `LUCIDLINK_TRACE=1` every call is printed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
+
+#[path = "../support/abi.rs"]
+mod abi;
+mod call;
+mod linked;
+mod model;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use abi::Abi;
+use call::{Answer, Call, Calls, Client, Reply};
+use linked::Linked;
+use lucidlink::env::SeededRandom;
+use model::{Model, Opened, Tree};
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|value| value.parse().expect("a number"))
+}
+
+/// Runs calls of a seed with so many clients; panics with the seed where the model disagrees.
+fn run(abi: &Rc<Abi>, seed: u64, clients: usize, calls: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("file://{}/ws", folder.path().display());
+    let token = abi.workspace_create(&url, "model").expect("a workspace");
+    provision(abi, &url, &token);
+    let random = SeededRandom::new(seed);
+    let trace = number("LUCIDLINK_TRACE").is_some();
+    let every = number("LUCIDLINK_COMPARE").unwrap_or(500);
+    let source = Calls { random: &random };
+    let mut tree = Tree::default();
+    let mut opened: Vec<Opened> = (0..clients).map(|_| Opened::default()).collect();
+    let mut real: Vec<Linked> = (0..clients).map(|_| Linked::new(abi, &url, &token)).collect();
+    for n in 0..calls {
+        let client = (random.next_u64() % clients as u64) as usize;
+        let mut model = Model { tree: &mut tree, opened: &mut opened[client] };
+        if random.next_u64() % 400 == 0 {
+            model.reopen();
+            real[client].reopen();
+            continue;
+        }
+        let call = source.next();
+        if call.opens_blindly() {
+            real[client].call(&Call::Counts).expect("counts");
+        }
+        let (expected, found) = (model.call(&call), real[client].call(&call));
+        if trace {
+            eprintln!("{n} client {client}: {call:?} -> {found:?}");
+        }
+        if found != expected {
+            panic!("seed {seed}, call {n} of client {client}: {call:?}: {}", differ(&found, &expected));
+        }
+        if n % every == every - 1 {
+            compare(seed, n, &mut tree, &opened, &mut real);
+        }
+    }
+    compare(seed, calls, &mut tree, &opened, &mut real);
+    for client in 0..clients {
+        Model { tree: &mut tree, opened: &mut opened[client] }.reopen();
+        real.remove(0);
+    }
+    compare(seed, calls, &mut tree, &[Opened::default()], &mut [Linked::new(abi, &url, &token)]);
+}
+
+fn provision(abi: &Abi, url: &str, token: &str) {
+    let daemon = abi.daemon(&[("workspace.url", url), ("daemon.allow_multiple", "true")]).expect("a daemon");
+    let workspace = abi.authenticate(daemon, token).expect("a workspace");
+    abi.create_filespace(workspace, "model").expect("a filespace");
+    abi.stop(daemon).expect("a stop");
+}
+
+/// Everything that can be seen is the same for every client and the model, and numbers stand for the same files.
+fn compare(seed: u64, n: u64, tree: &mut Tree, opened: &[Opened], real: &mut [Linked]) {
+    for (client, linked) in real.iter_mut().enumerate() {
+        let mut ids: BTreeMap<u64, u64> = BTreeMap::new();
+        for path in tree.paths() {
+            let mut opened = opened[client].clone();
+            let mut model = Model { tree: &mut *tree, opened: &mut opened };
+            for call in [
+                Call::Stat(path.clone(), false),
+                Call::List(path.clone()),
+                Call::ReadFile(path.clone()),
+                Call::ReadLink(path.clone()),
+                Call::Counts,
+            ] {
+                let (expected, found) = (model.call(&call), linked.call(&call));
+                if found != expected {
+                    panic!(
+                        "seed {seed}, after call {n}, client {client}: {call:?}: {}",
+                        differ(&found, &expected)
+                    );
+                }
+            }
+            let number = model.tree.number(&path).expect("it is in the model");
+            let id = linked.file_id(&path);
+            assert_eq!(*ids.entry(number).or_insert(id), id, "seed {seed}, after call {n}: {path}");
+        }
+        let different: std::collections::BTreeSet<_> = ids.values().collect();
+        assert_eq!(different.len(), ids.len(), "seed {seed}: one number for two files");
+    }
+}
+
+/// What was found, what was expected and, of bytes, where they part.
+fn differ(found: &Answer, expected: &Answer) -> String {
+    let place = match (found, expected) {
+        (Ok(Reply::Bytes(found)), Ok(Reply::Bytes(expected))) => {
+            let same = found.iter().zip(expected).take_while(|(f, e)| f == e).count();
+            let until = found.iter().zip(expected).rposition(|(f, e)| f != e);
+            format!(", different from byte {same} to {until:?}")
+        }
+        _ => String::new(),
+    };
+    format!("found {found:?}, expected {expected:?}{place}")
+}
+
+fn run_seeds(first: u64, clients: usize) {
+    let abi = Rc::new(Abi::load());
+    let calls = number("LUCIDLINK_CALLS").unwrap_or(1500);
+    match number("LUCIDLINK_SEED") {
+        Some(seed) => run(&abi, seed, clients, calls),
+        None => {
+            (first..first + number("LUCIDLINK_SEEDS").unwrap_or(8)).for_each(|s| run(&abi, s, clients, calls))
+        }
+    }
+}
+
+#[test]
+fn one_client_behaves_as_the_model() {
+    run_seeds(1000, 1);
+}
+
+#[test]
+fn several_clients_behave_as_one_model() {
+    run_seeds(2000, 3);
+}

@@ -1,0 +1,329 @@
+//! The built shared library, loaded as any program outside the crate would: nothing here calls into the crate
+//! but for the types of the header.
+#![allow(unsafe_code, dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::ffi::{CStr, CString, c_char, c_void};
+use std::path::PathBuf;
+
+use libloading::{Library, Symbol};
+use lucidlink::ffi;
+use lucidlink::ffi::daemon::ll_storage_options;
+use lucidlink::ffi::error::ll_error;
+use lucidlink::ffi::file::ll_open_options;
+use lucidlink::ffi::filespace::{ll_position, ll_statistics};
+use lucidlink::ffi::fs::ll_entry;
+use lucidlink::ffi::workspace::ll_link_options;
+
+/// The status of a call that failed, and what it said.
+#[derive(Debug)]
+pub struct Failed {
+    pub status: i32,
+    pub maybe_applied: bool,
+    pub message: String,
+}
+
+pub type Res<T> = Result<T, Failed>;
+
+/// `LUCIDLINK_LIBRARY` names the library that is shipped; else it is the one that cargo built for this test.
+fn path() -> PathBuf {
+    match std::env::var_os("LUCIDLINK_LIBRARY") {
+        Some(path) => path.into(),
+        None => std::env::current_exe().expect("an executable").with_file_name("liblucidlink.so"),
+    }
+}
+
+pub struct Abi(Library);
+
+macro_rules! call {
+    ($self:ident, $module:ident :: $name:ident ( $($arg:expr => $ty:ty),* )) => {{
+        // SAFETY: the signature is the header's; pointers are to live values of the right sizes.
+        unsafe {
+            let mut error: ll_error = std::mem::zeroed();
+            error.struct_size = size_of::<ll_error>() as u32;
+            // The types are those of the header, or this does not compile.
+            let _: unsafe extern "C" fn($($ty,)* *mut ll_error) -> i32 = ffi::$module::$name;
+            let function: Symbol<'_, unsafe extern "C" fn($($ty,)* *mut ll_error) -> i32> =
+                $self.0.get(concat!(stringify!($name), "\0").as_bytes()).expect(stringify!($name));
+            let status = function($($arg,)* &mut error);
+            match status {
+                0 => Ok(()),
+                status => {
+                    assert_eq!(status, error.code, "the record has the status");
+                    let message = CStr::from_ptr(error.message.as_ptr()).to_str().expect("UTF-8").to_owned();
+                    Err(Failed { status, maybe_applied: error.flags & 2 != 0, message })
+                }
+            }
+        }
+    }};
+}
+
+macro_rules! free {
+    ($self:ident, $module:ident :: $name:ident ( $arg:expr )) => {
+        // SAFETY: frees take any number.
+        unsafe {
+            let _: unsafe extern "C" fn(u64) = ffi::$module::$name;
+            let function: Symbol<'_, unsafe extern "C" fn(u64)> =
+                $self.0.get(concat!(stringify!($name), "\0").as_bytes()).expect(stringify!($name));
+            function($arg)
+        }
+    };
+}
+
+fn c(text: &str) -> CString {
+    CString::new(text).expect("no NUL in a test's text")
+}
+
+fn sized<T>() -> T {
+    // SAFETY: structs of integers and pointers that start with their size.
+    unsafe {
+        let mut value: T = std::mem::zeroed();
+        (&raw mut value).cast::<u32>().write(size_of::<T>() as u32);
+        value
+    }
+}
+
+impl Abi {
+    pub fn load() -> Abi {
+        // SAFETY: our own library has no constructors.
+        Abi(unsafe { Library::new(path()) }.expect("the shared library; build it with `make library`"))
+    }
+
+    pub fn workspace_create(&self, url: &str, name: &str) -> Res<String> {
+        let (url, name, mut token) = (c(url), c(name), [0u8; 128]);
+        let at = token.as_mut_ptr().cast();
+        let mut needed = 0;
+        call!(self, provision::ll_workspace_create(url.as_ptr() => *const c_char, name.as_ptr() => *const c_char,
+            at => *mut c_char, token.len() => usize, &raw mut needed => *mut usize))?;
+        Ok(CStr::from_bytes_until_nul(&token).unwrap().to_str().unwrap().to_owned())
+    }
+
+    pub fn daemon(&self, settings: &[(&str, &str)]) -> Res<u64> {
+        let (mut config, mut daemon) = (0, 0);
+        call!(self, config::ll_config_new(&raw mut config => *mut u64))?;
+        for (key, value) in settings {
+            let (key, value) = (c(key), c(value));
+            call!(self, config::ll_config_set(config => u64, key.as_ptr() => *const c_char, value.as_ptr() => *const c_char))?;
+        }
+        call!(self, daemon::ll_daemon_new(config => u64, std::ptr::null() => *const ll_storage_options, &raw mut daemon => *mut u64))?;
+        free!(self, config::ll_config_free(config));
+        call!(self, daemon::ll_daemon_start(daemon => u64))?;
+        Ok(daemon)
+    }
+
+    pub fn stop(&self, daemon: u64) -> Res<()> {
+        let stopped = call!(self, daemon::ll_daemon_stop(daemon => u64));
+        free!(self, daemon::ll_daemon_free(daemon));
+        stopped
+    }
+
+    pub fn authenticate(&self, daemon: u64, token: &str) -> Res<u64> {
+        let (token, mut workspace) = (c(token), 0);
+        call!(self, daemon::ll_authenticate(daemon => u64, token.as_ptr() => *const c_char, &raw mut workspace => *mut u64))?;
+        Ok(workspace)
+    }
+
+    pub fn create_filespace(&self, workspace: u64, name: &str) -> Res<()> {
+        let (name, mut id, mut needed) = (c(name), [0u8; 65], 0);
+        let at = id.as_mut_ptr().cast();
+        call!(self, provision::ll_workspace_create_filespace(workspace => u64, name.as_ptr() => *const c_char,
+            at => *mut c_char, id.len() => usize, &raw mut needed => *mut usize))
+    }
+
+    pub fn link(&self, workspace: u64, name: &str) -> Res<u64> {
+        let (name, mut filespace) = (c(name), 0);
+        let mut options: ll_link_options = sized();
+        options.name = name.as_ptr();
+        call!(self, workspace::ll_workspace_link_filespace(workspace => u64, &raw const options => *const ll_link_options,
+            &raw mut filespace => *mut u64))?;
+        Ok(filespace)
+    }
+
+    pub fn unlink(&self, filespace: u64) -> Res<()> {
+        let unlinked = call!(self, filespace::ll_filespace_unlink(filespace => u64));
+        free!(self, filespace::ll_filespace_free(filespace));
+        unlinked
+    }
+
+    pub fn sync_all(&self, filespace: u64) -> Res<ll_position> {
+        let mut position: ll_position = sized();
+        call!(self, filespace::ll_filespace_sync_all(filespace => u64, &raw mut position => *mut ll_position))?;
+        Ok(position)
+    }
+
+    pub fn statistics(&self, filespace: u64) -> Res<ll_statistics> {
+        let mut statistics: ll_statistics = sized();
+        call!(self, filespace::ll_filespace_statistics(filespace => u64, &raw mut statistics => *mut ll_statistics))?;
+        Ok(statistics)
+    }
+
+    pub fn create_dir(&self, filespace: u64, path: &str) -> Res<()> {
+        let path = c(path);
+        call!(self, fs::ll_fs_create_dir(filespace => u64, path.as_ptr() => *const c_char))
+    }
+
+    pub fn delete_dir(&self, filespace: u64, path: &str, recursive: bool) -> Res<()> {
+        let path = c(path);
+        call!(self, fs::ll_fs_delete_dir(filespace => u64, path.as_ptr() => *const c_char, i32::from(recursive) => i32))
+    }
+
+    pub fn delete(&self, filespace: u64, path: &str) -> Res<()> {
+        let path = c(path);
+        call!(self, fs::ll_fs_delete(filespace => u64, path.as_ptr() => *const c_char))
+    }
+
+    pub fn rename(&self, filespace: u64, from: &str, to: &str, replace: bool) -> Res<()> {
+        let (from, to) = (c(from), c(to));
+        call!(self, fs::ll_fs_move(filespace => u64, from.as_ptr() => *const c_char, to.as_ptr() => *const c_char,
+            u32::from(replace) => u32))
+    }
+
+    pub fn symlink(&self, filespace: u64, target: &str, path: &str) -> Res<()> {
+        let (target, path) = (c(target), c(path));
+        call!(self, fs::ll_fs_create_symlink(filespace => u64, target.as_ptr() => *const c_char, path.as_ptr() => *const c_char))
+    }
+
+    pub fn hard_link(&self, filespace: u64, existing: &str, path: &str) -> Res<()> {
+        let (existing, path) = (c(existing), c(path));
+        call!(self, fs::ll_fs_create_hard_link(filespace => u64, existing.as_ptr() => *const c_char, path.as_ptr() => *const c_char))
+    }
+
+    pub fn read_link(&self, filespace: u64, path: &str) -> Res<String> {
+        let (path, mut target, mut needed) = (c(path), [0u8; 4200], 0);
+        let at = target.as_mut_ptr().cast();
+        call!(self, fs::ll_fs_read_symlink(filespace => u64, path.as_ptr() => *const c_char, at => *mut c_char,
+            target.len() => usize, &raw mut needed => *mut usize))?;
+        Ok(CStr::from_bytes_until_nul(&target).unwrap().to_str().unwrap().to_owned())
+    }
+
+    pub fn set_mode(&self, filespace: u64, path: &str, mode: u32) -> Res<()> {
+        let path = c(path);
+        call!(self, fs::ll_fs_set_mode(filespace => u64, path.as_ptr() => *const c_char, mode => u32))
+    }
+
+    pub fn truncate(&self, filespace: u64, path: &str, size: u64) -> Res<()> {
+        let path = c(path);
+        call!(self, fs::ll_fs_truncate(filespace => u64, path.as_ptr() => *const c_char, size => u64))
+    }
+
+    pub fn write_file(&self, filespace: u64, path: &str, content: &[u8]) -> Res<()> {
+        let path = c(path);
+        call!(self, fs::ll_fs_write_file(filespace => u64, path.as_ptr() => *const c_char,
+            content.as_ptr().cast() => *const c_void, content.len() => usize))
+    }
+
+    pub fn read_file(&self, filespace: u64, path: &str) -> Res<Vec<u8>> {
+        let (path, mut content, mut needed) = (c(path), Vec::new(), 0);
+        loop {
+            let at: *mut c_void = content.as_mut_ptr() as *mut c_void;
+            let read = call!(self, fs::ll_fs_read_file(filespace => u64, path.as_ptr() => *const c_char,
+                at => *mut c_void, content.len() => usize, &raw mut needed => *mut usize));
+            match read {
+                Err(failed) if failed.status == -103 => content.resize(needed, 0u8),
+                read => return read.map(|()| content),
+            }
+        }
+    }
+
+    pub fn exists(&self, filespace: u64, path: &str, dir: bool) -> Res<bool> {
+        let (path, mut exists) = (c(path), 0);
+        if dir {
+            call!(self, fs::ll_fs_dir_exists(filespace => u64, path.as_ptr() => *const c_char, &raw mut exists => *mut i32))?;
+        } else {
+            call!(self, fs::ll_fs_file_exists(filespace => u64, path.as_ptr() => *const c_char, &raw mut exists => *mut i32))?;
+        }
+        Ok(exists == 1)
+    }
+
+    pub fn entry(&self, filespace: u64, path: &str, follow: bool) -> Res<ll_entry> {
+        let path = c(path);
+        let mut entry: ll_entry = sized();
+        call!(self, fs::ll_fs_get_entry(filespace => u64, path.as_ptr() => *const c_char, u32::from(!follow) => u32,
+            &raw mut entry => *mut ll_entry))?;
+        Ok(entry)
+    }
+
+    pub fn read_dir(&self, filespace: u64, path: &str) -> Res<Vec<(String, ll_entry)>> {
+        let (path, mut list, mut count) = (c(path), 0, 0);
+        call!(self, fs::ll_fs_read_dir(filespace => u64, path.as_ptr() => *const c_char, &raw mut list => *mut u64))?;
+        call!(self, fs::ll_entries_count(list => u64, &raw mut count => *mut usize))?;
+        let mut entries = Vec::new();
+        for index in 0..count {
+            let mut entry: ll_entry = sized();
+            call!(self, fs::ll_entries_get(list => u64, index => usize, &raw mut entry => *mut ll_entry))?;
+            // SAFETY: the name belongs to the list, which is alive.
+            let name = unsafe { CStr::from_ptr(entry.name) }.to_str().expect("UTF-8").to_owned();
+            entries.push((name, entry));
+        }
+        free!(self, fs::ll_entries_free(list));
+        Ok(entries)
+    }
+
+    pub fn open(&self, filespace: u64, path: &str, mode: &str) -> Res<u64> {
+        let (path, mode, mut file) = (c(path), c(mode), 0);
+        call!(self, file::ll_file_open(filespace => u64, path.as_ptr() => *const c_char, mode.as_ptr() => *const c_char,
+            std::ptr::null() => *const ll_open_options, &raw mut file => *mut u64))?;
+        Ok(file)
+    }
+
+    pub fn read(&self, file: u64, len: usize) -> Res<Vec<u8>> {
+        let (mut bytes, mut read) = (vec![0; len], 0);
+        let at: *mut c_void = bytes.as_mut_ptr().cast();
+        call!(self, file::ll_file_read(file => u64, at => *mut c_void, len => usize, &raw mut read => *mut usize))?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
+    pub fn pread(&self, file: u64, offset: u64, len: usize) -> Res<Vec<u8>> {
+        let (mut bytes, mut read) = (vec![0; len], 0);
+        let at: *mut c_void = bytes.as_mut_ptr().cast();
+        call!(self, file::ll_file_pread(file => u64, offset => u64, at => *mut c_void, len => usize, &raw mut read => *mut usize))?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
+    pub fn write(&self, file: u64, bytes: &[u8]) -> Res<u64> {
+        let mut written = 0;
+        call!(self, file::ll_file_write(file => u64, bytes.as_ptr().cast() => *const c_void, bytes.len() => usize,
+            &raw mut written => *mut usize))?;
+        Ok(written as u64)
+    }
+
+    pub fn pwrite(&self, file: u64, offset: u64, bytes: &[u8]) -> Res<u64> {
+        let mut written = 0;
+        call!(self, file::ll_file_pwrite(file => u64, offset => u64, bytes.as_ptr().cast() => *const c_void,
+            bytes.len() => usize, &raw mut written => *mut usize))?;
+        Ok(written as u64)
+    }
+
+    pub fn seek(&self, file: u64, offset: i64, whence: i32) -> Res<u64> {
+        let mut position = 0;
+        call!(self, file::ll_file_seek(file => u64, offset => i64, whence => i32, &raw mut position => *mut u64))?;
+        Ok(position)
+    }
+
+    pub fn size(&self, file: u64) -> Res<u64> {
+        let mut size = 0;
+        call!(self, file::ll_file_size(file => u64, &raw mut size => *mut u64))?;
+        Ok(size)
+    }
+
+    pub fn set_size(&self, file: u64, size: u64) -> Res<()> {
+        call!(self, file::ll_file_truncate(file => u64, size => u64))
+    }
+
+    pub fn flush(&self, file: u64) -> Res<()> {
+        call!(self, file::ll_file_flush(file => u64))
+    }
+
+    pub fn refresh(&self, file: u64) -> Res<()> {
+        call!(self, file::ll_file_refresh(file => u64))
+    }
+
+    pub fn close(&self, file: u64) -> Res<()> {
+        call!(self, file::ll_file_close(file => u64))
+    }
+
+    pub fn free(&self, file: u64) {
+        free!(self, file::ll_file_free(file));
+    }
+}
