@@ -403,7 +403,7 @@ impl File {
     /// Ends the handle; what was not published is dropped.
     fn end(&self, state: &mut State) {
         let Some(at) = state.handles.iter().position(|h| h.id() == self.id) else { return };
-        let handle = state.handles.swap_remove(at);
+        let handle = state.handles.remove(at);
         let same_name = |h: &Handle| h.unnamed && h.path.components() == handle.path.components();
         if handle.unnamed && !state.handles.iter().any(same_name) {
             self.fs.open.settle(&handle.path, state.ino);

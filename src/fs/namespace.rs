@@ -103,7 +103,11 @@ impl FileSystem {
             let op = if recursive { Op::RemoveTree(remove.1) } else { Op::RemoveDir(remove.1) };
             Ok(Draft::new(Transaction { hops: remove.0, ops: vec![op.wrap()] }))
         })?;
-        if recursive { self.reap(path) } else { Ok(()) }
+        // The tree is gone. Freeing it is housekeeping that whoever removes the next one goes on with.
+        if recursive && let Err(error) = self.reap(path) {
+            crate::report::warn(|| format!("a removed directory is not freed yet: {error}"));
+        }
+        Ok(())
     }
 
     /// Frees detached trees, whoever detached them, in bounded steps.

@@ -161,6 +161,7 @@ impl FileSystem {
             // The name is there now, whoever was to make it.
             if std::mem::take(&mut handle.unnamed) {
                 self.open.settle(&handle.path, number);
+                handle.dirty = handle.replaces.is_some() || handle.has_writes();
             }
         }
         Ok(())

@@ -1,7 +1,8 @@
-//! A log that fails as logs do: errors before anything was sent, answers that are lost after the bytes
-//! landed, and bytes that land late, when the author has given up on the slot.
+//! A log that fails as logs do: requests that fail before anything was sent, answers that are lost after the
+//! bytes landed, and bytes that land late, when the author has given up on the slot.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -10,18 +11,29 @@ use super::{Append, CommitLog, LogError};
 use crate::env::SeededRandom;
 use crate::ids::Seq;
 
-/// Wraps a log; each append fails with a chance of one in `odds`, in one of the ways.
+/// Wraps a log; each request fails with a chance of one in `odds` (never, if 0), in one of the ways.
 pub struct FaultyLog {
     inner: Arc<dyn CommitLog>,
     random: SeededRandom,
-    odds: u64,
+    odds: AtomicU64,
     late: Mutex<Option<Bytes>>,
 }
 
 impl FaultyLog {
     /// A log that fails as the seed says.
     pub fn new(inner: Arc<dyn CommitLog>, seed: u64, odds: u64) -> FaultyLog {
-        FaultyLog { inner, random: SeededRandom::new(seed), odds: odds.max(1), late: Mutex::new(None) }
+        let odds = AtomicU64::new(odds);
+        FaultyLog { inner, random: SeededRandom::new(seed), odds, late: Mutex::new(None) }
+    }
+
+    /// From now on it fails with another chance.
+    pub fn set_odds(&self, odds: u64) {
+        self.odds.store(odds, Ordering::Relaxed);
+    }
+
+    fn fails(&self) -> bool {
+        let odds = self.odds.load(Ordering::Relaxed);
+        odds > 0 && self.random.next_u64().is_multiple_of(odds)
     }
 
     fn lost() -> LogError {
@@ -45,12 +57,13 @@ impl CommitLog for FaultyLog {
         if self.random.next_u64().is_multiple_of(4) {
             self.deliver_late()?;
         }
-        if !self.random.next_u64().is_multiple_of(self.odds) {
+        if !self.fails() {
             return self.inner.append(bytes, after);
         }
-        match self.random.next_u64() % 3 {
-            0 => Ok(Append::Unknown(FaultyLog::lost())), // it never arrived
-            1 => match self.inner.append(bytes, after)? {
+        match self.random.next_u64() % 4 {
+            0 => Err(FaultyLog::lost()),                 // it was not even sent
+            1 => Ok(Append::Unknown(FaultyLog::lost())), // it never arrived
+            2 => match self.inner.append(bytes, after)? {
                 Append::Landed(_) => Ok(Append::Unknown(FaultyLog::lost())),
                 other => Ok(other),
             },
@@ -62,6 +75,9 @@ impl CommitLog for FaultyLog {
     }
 
     fn read(&self, from: Seq, limit: usize, max_bytes: usize) -> Result<Vec<(Seq, Bytes)>, LogError> {
+        if self.fails() {
+            return Err(FaultyLog::lost());
+        }
         self.inner.read(from, limit, max_bytes)
     }
 

@@ -18,6 +18,7 @@ pub enum Call {
     SetMode(String, u32),
     Truncate(String, u64),
     WriteFile(String, Data),
+    AppendFile(String, Data),
     ReadFile(String),
     Stat(String, bool),
     List(String),
@@ -40,6 +41,46 @@ pub enum Call {
 }
 
 impl Call {
+    /// Whether it is about an open file.
+    pub fn is_on_file(&self) -> bool {
+        use Call::{Close, Flush, Free, Open, Pread, Pwrite, Read, Refresh, Seek, SetSize, Size, Write};
+        matches!(
+            self,
+            Open(..)
+                | Read(..)
+                | Pread(..)
+                | Write(..)
+                | Pwrite(..)
+                | Seek(..)
+                | Size(_)
+                | SetSize(..)
+                | Flush(_)
+                | Refresh(_)
+                | Close(_)
+                | Free(_)
+        )
+    }
+
+    /// Whether it changes the tree, if it succeeds.
+    pub fn changes(&self) -> bool {
+        use Call::{
+            AppendFile, CreateDir, Delete, DeleteDir, HardLink, Move, SetMode, Symlink, Truncate, WriteFile,
+        };
+        matches!(
+            self,
+            CreateDir(_)
+                | DeleteDir(..)
+                | Delete(_)
+                | Move(..)
+                | Symlink(..)
+                | HardLink(..)
+                | SetMode(..)
+                | Truncate(..)
+                | WriteFile(..)
+                | AppendFile(..)
+        )
+    }
+
     /// Whether it opens a file for `w`, which asks nothing of the log: what it sees may be old, and only
     /// publishing is the check. The model knows no old views.
     pub fn opens_blindly(&self) -> bool {
@@ -193,8 +234,9 @@ impl Calls<'_> {
             22..24 => Call::HardLink(self.path(), self.path()),
             24 => Call::SetMode(self.path(), self.below(0o7777) as u32),
             25 => Call::Truncate(self.path(), self.offset()),
-            26..33 => Call::WriteFile(self.path(), self.data()),
-            33..38 => Call::ReadFile(self.path()),
+            26..31 => Call::WriteFile(self.path(), self.data()),
+            31..34 => Call::AppendFile(self.path(), self.data()),
+            34..38 => Call::ReadFile(self.path()),
             38..42 => Call::Stat(self.path(), self.one_in(2)),
             42..44 => Call::List(self.path()),
             44 => Call::IsFile(self.path()),

@@ -47,6 +47,11 @@ impl Linked {
             Call::SetMode(path, mode) => abi.set_mode(fs, path, *mode).map(done),
             Call::Truncate(path, size) => abi.truncate(fs, path, *size).map(done),
             Call::WriteFile(path, data) => abi.write_file(fs, path, &data.bytes()).map(done),
+            Call::AppendFile(path, data) => {
+                let file = abi.open(fs, path, "a")?;
+                abi.write(file, &data.bytes())?;
+                abi.close(file).map(done)
+            }
             Call::ReadFile(path) => abi.read_file(fs, path).map(Reply::Bytes),
             Call::Stat(path, follow) => abi.entry(fs, path, *follow).map(|e| Reply::Entry(entry(&e))),
             Call::List(path) => {

@@ -8,8 +8,10 @@
 
 #[path = "../support/abi.rs"]
 mod abi;
+#[allow(dead_code)]
 mod call;
 mod linked;
+#[allow(dead_code)]
 mod model;
 
 use std::collections::BTreeMap;

@@ -2,6 +2,7 @@
 //! What is committed is one tree; each client adds what its open files have not published.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use lucidlink::error::Status;
 
@@ -51,6 +52,8 @@ pub struct Opened {
 
 #[derive(Clone)]
 struct Handle {
+    /// In the order of opening.
+    opened: u64,
     names: Vec<String>,
     path: Path,
     kind: char,
@@ -221,6 +224,16 @@ impl Tree {
         if self.nodes[&node].kind == FILE { Ok(node) } else { Err(Status::IsADirectory) }
     }
 
+    /// A number that is the same for trees that nobody can tell apart.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for path in self.paths() {
+            let node = &self.nodes[&self.number(&path).expect("a path of the tree")];
+            (path, node.kind, node.mode, node.links, &node.target, &node.content).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+
     /// Every path there is, for walking.
     pub fn paths(&self) -> Vec<String> {
         fn walk(tree: &Tree, id: u64, path: &str, all: &mut Vec<String>) {
@@ -308,9 +321,9 @@ impl Model<'_> {
                 self.tree.node(node).content.resize(*size as usize, 0);
                 Ok(Reply::Done)
             }
-            Call::WriteFile(path, data) => {
+            Call::WriteFile(path, data) | Call::AppendFile(path, data) => {
                 let slot = usize::MAX;
-                self.open(slot, path, "w")?;
+                self.open(slot, path, if matches!(call, Call::WriteFile(..)) { "w" } else { "a" })?;
                 self.write(slot, None, &data.bytes())?;
                 self.close(slot)
             }
@@ -532,7 +545,8 @@ impl Model<'_> {
         let path = parse(path)?;
         let kind = mode.chars().next().expect("a mode");
         let plus = mode.contains('+');
-        let (mut file, mut unnamed, mut base) = (0, false, Vec::new());
+        let (file, mut unnamed, mut base);
+        (unnamed, base) = (false, Vec::new());
         if kind == 'x' {
             let (parent, name) = self.tree.resolve(&path, Last::Name)?.vacant(false)?;
             file = self.tree.add(parent, &name, Node::new(FILE, 0o644, parent));
@@ -567,6 +581,7 @@ impl Model<'_> {
         self.opened.order += 1;
         let replaces = (kind == 'w').then_some(self.opened.order);
         let handle = Handle {
+            opened: self.opened.order,
             names: path.names.clone(),
             path,
             kind,
@@ -654,7 +669,9 @@ impl Model<'_> {
     }
 
     fn publish_all(&mut self) {
-        let slots: Vec<usize> = self.opened.handles.keys().copied().collect();
+        let mut found: Vec<_> = self.opened.handles.iter().collect();
+        found.sort_by_key(|(_, h)| h.opened);
+        let slots: Vec<usize> = found.into_iter().map(|(slot, _)| *slot).collect();
         for slot in slots {
             let _ = self.publish(slot, None);
         }
@@ -664,8 +681,9 @@ impl Model<'_> {
         let concerned = |h: &Handle| {
             h.unnamed && if below { h.names.starts_with(&path.names) } else { h.names == path.names }
         };
-        let slots: Vec<usize> =
-            self.opened.handles.iter().filter(|(_, h)| concerned(h)).map(|(s, _)| *s).collect();
+        let mut found: Vec<_> = self.opened.handles.iter().filter(|(_, h)| concerned(h)).collect();
+        found.sort_by_key(|(_, h)| (&h.names, h.opened));
+        let slots: Vec<usize> = found.into_iter().map(|(slot, _)| *slot).collect();
         for slot in slots {
             // Publishing one may name the others.
             if self.opened.handles[&slot].unnamed {
@@ -732,7 +750,9 @@ impl Model<'_> {
                 continue;
             }
             h.file = node;
-            h.unnamed = false;
+            if std::mem::take(&mut h.unnamed) {
+                h.dirty = h.replaces.is_some() || !h.written.is_empty();
+            }
             if *other == slot {
                 if let Some(end) = appended
                     && h.position == own_end

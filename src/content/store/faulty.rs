@@ -14,7 +14,7 @@ use crate::env::SeededRandom;
 pub struct FaultyStore {
     inner: Arc<dyn Store>,
     random: SeededRandom,
-    odds: u64,
+    odds: AtomicU64,
     /// Objects put.
     pub puts: AtomicU64,
     /// Objects or ranges read.
@@ -29,7 +29,7 @@ impl FaultyStore {
         FaultyStore {
             inner,
             random: SeededRandom::new(seed),
-            odds,
+            odds: AtomicU64::new(odds),
             puts: AtomicU64::new(0),
             gets: AtomicU64::new(0),
             bytes_read: AtomicU64::new(0),
@@ -37,7 +37,13 @@ impl FaultyStore {
     }
 
     fn fails(&self) -> bool {
-        self.odds > 0 && self.random.next_u64().is_multiple_of(self.odds)
+        let odds = self.odds.load(Ordering::Relaxed);
+        odds > 0 && self.random.next_u64().is_multiple_of(odds)
+    }
+
+    /// From now on it fails with another chance.
+    pub fn set_odds(&self, odds: u64) {
+        self.odds.store(odds, Ordering::Relaxed);
     }
 
     fn lost(key: &str) -> StoreError {

@@ -1,0 +1,156 @@
+//! A client in memory, over a log and a store that fail.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lucidlink::content::store::Store;
+use lucidlink::content::store::faulty::FaultyStore;
+use lucidlink::content::store::memory::MemoryStore;
+use lucidlink::crypto::Key32;
+use lucidlink::crypto::account::AccountKeys;
+use lucidlink::crypto::seal::Keyring;
+use lucidlink::env::Env;
+use lucidlink::error::{Error, Result, Status};
+use lucidlink::filespace::genesis::{Genesis, log_id};
+use lucidlink::filespace::{Link, LinkOptions, LinkParts};
+use lucidlink::fs::{Attributes, Entry as Found, FileSystem, Mode, Path};
+use lucidlink::ids::LogId;
+use lucidlink::log::CommitLog;
+use lucidlink::log::faulty::FaultyLog;
+use lucidlink::log::memory::MemoryLog;
+use lucidlink::state::value::Kind;
+use prost::Message;
+
+use super::call::{Call, Entry, Reply};
+use super::worlds::Outcome;
+
+/// A filespace that lives in memory.
+pub struct Place {
+    pub id: LogId,
+    pub log: Arc<MemoryLog>,
+    pub store: Arc<MemoryStore>,
+    key: Key32,
+    account: Arc<AccountKeys>,
+    runtime: tokio::runtime::Runtime,
+}
+
+pub struct Simulated {
+    pub fs: Arc<FileSystem>,
+    pub log: Arc<FaultyLog>,
+    pub store: Arc<FaultyStore>,
+}
+
+impl Place {
+    pub fn new(seed: u64) -> Place {
+        let env = Env::seeded(seed);
+        let workspace = LogId(env.random_bytes().unwrap());
+        let account = AccountKeys::derive(&Key32::random(&env).unwrap(), &workspace).unwrap();
+        let key = Key32::random(&env).unwrap();
+        let genesis =
+            Genesis::new(workspace, env.random_bytes().unwrap(), env.clock.now(), &account, &key, 64 << 10);
+        let genesis = genesis.encode_to_vec();
+        Place {
+            id: log_id(&genesis),
+            log: Arc::new(MemoryLog::new(&genesis)),
+            store: Arc::new(MemoryStore::default()),
+            key,
+            account: Arc::new(account),
+            runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap(),
+        }
+    }
+
+    /// A client whose requests fail once in so many; it gives up after `timeout`.
+    pub fn open(&self, seed: u64, odds: u64, timeout: Duration) -> Simulated {
+        let log = Arc::new(FaultyLog::new(self.log.clone() as Arc<dyn CommitLog>, seed, 0));
+        let store = Arc::new(FaultyStore::new(self.store.clone() as Arc<dyn Store>, seed + 1, 0));
+        let parts = LinkParts {
+            id: self.id,
+            env: Env::seeded(seed + 2),
+            log: log.clone(),
+            store: store.clone(),
+            account: self.account.clone(),
+            keyring: Keyring::new(0, self.key.clone()),
+            runtime: self.runtime.handle().clone(),
+        };
+        let link = Link::open(parts, LinkOptions { read_only: false, timeout }).unwrap();
+        let fs = FileSystem::new(link, Path::parse("/").unwrap()).unwrap();
+        log.set_odds(odds);
+        store.set_odds(odds);
+        Simulated { fs, log, store }
+    }
+}
+
+impl Simulated {
+    pub fn heal(&self) {
+        self.log.set_odds(0);
+        self.store.set_odds(0);
+    }
+
+    pub fn call(&self, call: &Call) -> Outcome {
+        match self.run(call) {
+            Ok(reply) => Outcome::Answered(Ok(reply)),
+            Err(error) if error.is_maybe_applied() => Outcome::Unknown,
+            Err(error) if matches!(error.status(), Status::Io | Status::Timeout) => {
+                if std::env::var_os("LUCIDLINK_TRACE").is_some() {
+                    eprintln!("failed: {error}");
+                }
+                Outcome::Failed
+            }
+            Err(error) => Outcome::Answered(Err(error.status().code())),
+        }
+    }
+
+    fn run(&self, call: &Call) -> Result<Reply> {
+        let fs = &self.fs;
+        let path = |text: &String| Path::parse(text);
+        let done = |()| Reply::Done;
+        match call {
+            Call::CreateDir(at) => fs.create_dir(&path(at)?, 0o755).map(done),
+            Call::DeleteDir(at, recursive) => fs.delete_dir(&path(at)?, *recursive).map(done),
+            Call::Delete(at) => fs.delete(&path(at)?).map(done),
+            Call::Move(from, to, replace) => fs.rename(&path(from)?, &path(to)?, *replace).map(done),
+            Call::Symlink(target, at) => fs.create_symlink(target, &path(at)?).map(done),
+            Call::HardLink(existing, at) => fs.create_hard_link(&path(existing)?, &path(at)?).map(done),
+            Call::SetMode(at, mode) => {
+                let set = Attributes { mode: Some(*mode), ..Attributes::default() };
+                fs.set_attributes(&path(at)?, set, true).map(done)
+            }
+            Call::Truncate(at, size) => fs.truncate(&path(at)?, *size).map(done),
+            Call::WriteFile(at, data) | Call::AppendFile(at, data) => {
+                let mode = if matches!(call, Call::WriteFile(..)) { "w" } else { "a" };
+                let file = fs.open(&path(at)?, Mode::parse(mode)?, 0o644)?;
+                file.write(&data.bytes())?;
+                file.close().map(done)
+            }
+            Call::ReadFile(at) => {
+                let file = fs.open(&path(at)?, Mode::parse("r")?, 0)?;
+                let mut bytes = vec![0; file.size()? as usize];
+                let read = file.pread(0, &mut bytes)?;
+                assert_eq!(read, bytes.len());
+                Ok(Reply::Bytes(bytes))
+            }
+            Call::Stat(at, follow) => fs.entry(&path(at)?, *follow).map(|e| Reply::Entry(entry(&e))),
+            Call::List(at) => {
+                let list = fs.read_dir(&path(at)?)?;
+                Ok(Reply::Entries(list.iter().map(|e| (e.name.clone(), entry(e))).collect()))
+            }
+            Call::IsFile(at) => fs.exists(&path(at)?, Kind::File).map(Reply::Yes),
+            Call::IsDir(at) => fs.exists(&path(at)?, Kind::Directory).map(Reply::Yes),
+            Call::ReadLink(at) => fs.read_symlink(&path(at)?).map(Reply::Text),
+            Call::Counts => {
+                let c = fs.counters()?;
+                Ok(Reply::Counts([c.files, c.directories, c.symlinks, c.bytes]))
+            }
+            _ => Err(Error::new(Status::Internal, "calls on open files are not simulated")),
+        }
+    }
+}
+
+fn entry(found: &Found) -> Entry {
+    let kind = match found.kind {
+        Kind::Directory => 2,
+        Kind::Symlink => 3,
+        Kind::File | Kind::None => 1,
+    };
+    Entry { kind, size: found.size, mode: found.mode, links: found.links }
+}
