@@ -70,7 +70,7 @@ impl Blocks for PartBlocks {
         }
         drop(recent);
         let block = BlockCache::process().get(&self.key(part, block))?;
-        SortedBlock::parse(block.bytes())
+        SortedBlock::parsed(block.bytes())
     }
 }
 

@@ -87,8 +87,8 @@ impl Link {
             let what = format!("the log of filespace {} skips from {} to {at}", self.id, self.position());
             return Err(Error::new(Status::Integrity, what).into());
         }
-        let slot = SlotView::parse(bytes).ok();
         let own = own.filter(|own| own.bytes == bytes);
+        let slot = if own.is_some() { SlotView::parse_own(bytes) } else { SlotView::parse(bytes) }.ok();
         loop {
             let attempt = {
                 let replica = self.replica.read();

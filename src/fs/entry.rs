@@ -2,7 +2,7 @@
 
 use super::FileSystem;
 use super::path::Path;
-use super::resolve::{Last, resolve};
+use super::resolve::{Last, look};
 use crate::error::{Error, Result, Status};
 use crate::filespace::ReadError;
 use crate::ids::Ino;
@@ -70,8 +70,8 @@ impl FileSystem {
     pub fn entry(&self, path: &Path, follow: bool) -> Result<Entry> {
         let last = if follow { Last::Follow } else { Last::NoFollow };
         self.link.read_fresh(|state| {
-            let found = resolve(state, &self.root, path, last)?.existing(path)?;
-            Ok(Entry::new(found.name, found.ino, &found.inode))
+            let (ino, inode) = look(state, &self.root, path, last)?;
+            Ok(Entry::new(path.names().next_back().unwrap_or_default().to_owned(), ino, &inode))
         })
     }
 
@@ -110,13 +110,13 @@ impl FileSystem {
     /// Where a symbolic link leads, as it was written.
     pub fn read_symlink(&self, path: &Path) -> Result<String> {
         self.link.read_fresh(|state| {
-            let found = resolve(state, &self.root, path, Last::NoFollow)?.existing(path)?;
-            if found.inode.kind() != Kind::Symlink {
+            let (_, inode) = look(state, &self.root, path, Last::NoFollow)?;
+            if inode.kind() != Kind::Symlink {
                 return Err(Error::new(Status::NotASymlink, "not a symbolic link")
                     .on_path(path.text())
                     .into());
             }
-            Ok(found.inode.target)
+            Ok(inode.target)
         })
     }
 
@@ -126,9 +126,9 @@ impl FileSystem {
     }
 
     fn directory(&self, state: &Replica, path: &Path) -> Result<Ino, ReadError> {
-        let found = resolve(state, &self.root, path, Last::Follow)?.existing(path)?;
-        match found.inode.kind() {
-            Kind::Directory => Ok(found.ino),
+        let (ino, inode) = look(state, &self.root, path, Last::Follow)?;
+        match inode.kind() {
+            Kind::Directory => Ok(ino),
             _ => Err(Error::new(Status::NotADirectory, "not a directory").on_path(path.text()).into()),
         }
     }

@@ -404,7 +404,7 @@ impl File {
     fn end(&self, state: &mut State) {
         let Some(at) = state.handles.iter().position(|h| h.id() == self.id) else { return };
         let handle = state.handles.remove(at);
-        let same_name = |h: &Handle| h.unnamed && h.path.components() == handle.path.components();
+        let same_name = |h: &Handle| h.unnamed && h.path.key() == handle.path.key();
         if handle.unnamed && !state.handles.iter().any(same_name) {
             self.fs.open.settle(&handle.path, state.ino);
         }

@@ -35,10 +35,10 @@ pub struct Attributes {
 impl FileSystem {
     /// Makes a directory and the directories above it that are missing. The path itself must not exist.
     pub fn create_dir(&self, path: &Path, mode: u32) -> Result<()> {
-        let inos: Vec<Ino> = path.components().iter().map(|_| self.link.new_ino()).collect::<Result<_>>()?;
+        let inos: Vec<Ino> = path.names().map(|_| self.link.new_ino()).collect::<Result<_>>()?;
         let time = self.link.env().clock.now();
         self.mutate(path, |state| {
-            let depth = path.components().len();
+            let depth = path.names().len();
             for have in 1..=depth {
                 let prefix = path.prefix(have);
                 let here = resolve(state, &self.root, &prefix, Last::Name)?;
@@ -58,7 +58,7 @@ impl FileSystem {
                 let place = here.vacant(path, true)?;
                 let mut parent = place.parent;
                 let first = std::iter::once(place.name.as_str());
-                let names = first.chain(path.components()[have..].iter().map(String::as_str));
+                let names = first.chain(path.names().skip(have));
                 let mut ops = Vec::new();
                 for (level, (name, ino)) in names.zip(&inos[have - 1..]).enumerate() {
                     ops.push(

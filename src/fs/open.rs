@@ -23,7 +23,7 @@ pub(super) struct OpenFiles(Mutex<Index>);
 struct Index {
     files: HashMap<Ino, Weak<Shared>>,
     /// Files whose names are not committed yet, by path.
-    unnamed: BTreeMap<Vec<String>, Ino>,
+    unnamed: BTreeMap<String, Ino>,
 }
 
 /// A file that is open, through one handle or several.
@@ -68,30 +68,33 @@ impl OpenFiles {
 
     /// A handle makes this name when it is published.
     pub(super) fn promise(&self, path: &Path, ino: Ino) {
-        self.0.lock().unnamed.insert(path.components().to_vec(), ino);
+        self.0.lock().unnamed.insert(path.key(), ino);
     }
 
     /// The name is there, or nobody makes it any more.
     pub(super) fn settle(&self, path: &Path, ino: Ino) {
         let unnamed = &mut self.0.lock().unnamed;
-        if unnamed.get(path.components()) == Some(&ino) {
-            unnamed.remove(path.components());
+        let key = path.key();
+        if unnamed.get(&key) == Some(&ino) {
+            unnamed.remove(&key);
         }
     }
 
     /// The number of the file whose name a handle is going to make.
     pub(super) fn promised(&self, path: &Path) -> Option<Ino> {
-        self.0.lock().unnamed.get(path.components()).copied()
+        let unnamed = &self.0.lock().unnamed;
+        if unnamed.is_empty() { None } else { unnamed.get(&path.key()).copied() }
     }
 
     /// The files whose names handles are going to make: at a path, or also in the tree below it.
     pub(super) fn promised_at(&self, path: &Path, below: bool) -> Vec<Arc<Shared>> {
         let index = self.0.lock();
-        let from = index.unnamed.range(path.components().to_vec()..);
-        let concerned = from.take_while(|(names, _)| match below {
-            true => names.starts_with(path.components()),
-            false => *names == path.components(),
-        });
+        if index.unnamed.is_empty() {
+            return Vec::new();
+        }
+        let path = path.key();
+        let from = index.unnamed.range(path.clone()..);
+        let concerned = from.take_while(|(key, _)| if below { key.starts_with(&path) } else { **key == path });
         concerned.filter_map(|(_, ino)| index.files.get(ino)?.upgrade()).collect()
     }
 }

@@ -1,6 +1,8 @@
 //! Paths as callers write them: absolute, `/`-separated; `.` and empty components are dropped, `..` is
 //! refused, a trailing `/` means a directory.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result, Status};
 use crate::state::MAX_NAME;
 
@@ -10,9 +12,10 @@ pub const MAX_PATH: usize = 4096;
 /// A checked path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
-    components: Vec<String>,
-    must_be_dir: bool,
     text: String,
+    /// Where its names are in the text.
+    names: Vec<Range<u16>>,
+    must_be_dir: bool,
 }
 
 impl Path {
@@ -27,29 +30,27 @@ impl Path {
         if text.contains('\0') {
             return Err(invalid("a path cannot contain NUL", text));
         }
-        let mut components = Vec::new();
+        let mut names = Vec::with_capacity(8);
+        let mut start = 0;
         for component in text.split('/') {
+            let end = start + component.len();
             match component {
                 "" | "." => {}
                 ".." => return Err(invalid("'..' is not allowed in a path; resolve it first", text)),
                 name if name.len() > MAX_NAME => {
                     return Err(Error::new(Status::NameTooLong, "a name has at most 255 bytes").on_path(text));
                 }
-                name => components.push(name.to_owned()),
+                _ => names.push(start as u16..end as u16),
             }
+            start = end + 1;
         }
         let must_be_dir = text.ends_with('/') || text.ends_with("/.");
-        Ok(Path { components, must_be_dir, text: text.to_owned() })
+        Ok(Path { text: text.to_owned(), names, must_be_dir })
     }
 
     /// The names, from the root on.
-    pub fn components(&self) -> &[String] {
-        &self.components
-    }
-
-    /// The directory part and the last name; none for the root.
-    pub fn split_last(&self) -> Option<(&[String], &str)> {
-        self.components.split_last().map(|(last, parents)| (parents, last.as_str()))
+    pub fn names(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator {
+        self.names.iter().map(|n| &self.text[usize::from(n.start)..usize::from(n.end)])
     }
 
     /// Whether it ended in `/`.
@@ -64,7 +65,12 @@ impl Path {
 
     /// The path of its first `count` names.
     pub(super) fn prefix(&self, count: usize) -> Path {
-        Path { components: self.components[..count].to_vec(), must_be_dir: false, text: self.text.clone() }
+        Path { text: self.text.clone(), names: self.names[..count].to_vec(), must_be_dir: false }
+    }
+
+    /// The same text for every spelling of a path, and a prefix of those of all paths below it.
+    pub(super) fn key(&self) -> String {
+        self.names().flat_map(|name| ["/", name]).chain(["/"]).collect()
     }
 }
 
@@ -80,12 +86,16 @@ mod tests {
 
     #[test]
     fn what_counts_as_the_same_path() {
-        let names = |t: &str| Path::parse(t).unwrap().components().join("|");
+        let names = |t: &str| Path::parse(t).unwrap().names().collect::<Vec<_>>().join("|");
         assert_eq!(names("/"), "");
         assert_eq!(names("//a/./b/"), "a|b");
         assert!(Path::parse("/a/").unwrap().must_be_dir());
         assert!(Path::parse("/a/.").unwrap().must_be_dir());
         assert!(!Path::parse("/a").unwrap().must_be_dir());
+        let key = |t: &str| Path::parse(t).unwrap().key();
+        assert_eq!(key("//a/./b/"), key("/a/b"));
+        assert!(key("/a/b").starts_with(&key("/a")) && key("/a").starts_with(&key("/")));
+        assert!(!key("/ab").starts_with(&key("/a")));
     }
 
     #[test]
@@ -102,7 +112,7 @@ mod tests {
         #[test]
         fn any_text_is_a_path_or_an_error(text: String) {
             if let Ok(path) = Path::parse(&text) {
-                prop_assert!(path.components().iter().all(|c| crate::state::is_valid_name(c)));
+                prop_assert!(path.names().all(crate::state::is_valid_name));
             }
         }
     }

@@ -172,9 +172,10 @@ impl FileSystem {
     pub(super) fn publish_below(&self, path: &Path, below: bool) -> Result<()> {
         for shared in self.open.promised_at(path, below) {
             let mut state = shared.0.lock();
+            let key = path.key();
             let concerned = |open: &Path| match below {
-                true => open.components().starts_with(path.components()),
-                false => open.components() == path.components(),
+                true => open.key().starts_with(&key),
+                false => open.key() == key,
             };
             let ids: Vec<u64> =
                 state.handles.iter().filter(|h| h.unnamed && concerned(&h.path)).map(|h| h.id()).collect();

@@ -152,6 +152,12 @@ impl SortedBlock {
         (expected == data).then_some(block)
     }
 
+    /// A block that was parsed before.
+    pub fn parsed(bytes: Bytes) -> Option<SortedBlock> {
+        let count = u32::from_le_bytes(bytes.last_chunk().copied()?) as usize;
+        (count.checked_mul(4)?.checked_add(4)? <= bytes.len()).then_some(SortedBlock { bytes, count })
+    }
+
     fn offset(&self, index: usize) -> Option<usize> {
         let at = self.bytes.len().checked_sub(4 + 4 * (self.count - index))?;
         Some(u32::from_le_bytes(self.bytes.get(at..at + 4)?.try_into().ok()?) as usize)
