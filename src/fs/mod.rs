@@ -110,6 +110,10 @@ fn refused(refusal: Refusal, path: &Path) -> Error {
         Refusal::Deleted => "the file was deleted meanwhile",
         Refusal::Denied => "the account's role does not allow it; ask an admin for a grant",
         Refusal::TooLarge => "the file would be larger than 2^63-1 bytes",
+        _ if status == Status::Internal => {
+            let what = format!("a rule of the log was broken ({refusal:?}); please report it");
+            return Error::new(status, what).on_path(path.text());
+        }
         _ => status.text(),
     };
     Error::new(status, text).on_path(path.text())

@@ -161,6 +161,14 @@ impl FileSystem {
                         .on_path(to.text())
                         .into());
                 }
+                Some((_, inode)) if target.must_be_dir() && inode.kind() != Kind::Directory => {
+                    let what = "the target ends in '/' but is not a directory";
+                    return Err(Error::new(Status::NotADirectory, what).on_path(to.text()).into());
+                }
+                Some(_) if target.must_be_dir() && !is_dir => {
+                    let what = "the target is a directory, what is moved is not";
+                    return Err(Error::new(Status::IsADirectory, what).on_path(to.text()).into());
+                }
                 Some(_) => (target.parent, target.name, target.hops),
                 None => {
                     let place = target.vacant(to, is_dir)?;

@@ -150,13 +150,14 @@ pub fn consume(
         inline_base: inline.base,
         counters: state.counters()?,
         redirects: BTreeMap::new(),
+        offered: BTreeMap::new(),
         touched_packs: BTreeSet::new(),
         state_hash_at: &state_hash_at,
     };
     let before = judge.counters;
     let mut outcomes = Vec::new();
     if let Some(body) = body {
-        judge.register(&body.packs)?;
+        judge.take_packs(&body.packs);
         for transaction in &body.transactions {
             outcomes.push(judge.transaction(transaction)?);
         }
@@ -200,14 +201,16 @@ pub(super) struct Judge<'a> {
     pub(super) counters: Counters,
     /// New numbers that existing inodes stand for, while this commit is judged.
     redirects: BTreeMap<Ino, Ino>,
+    /// Packs that the commit may publish and nothing refers to yet.
+    offered: BTreeMap<PackId, Pack>,
     pub(super) touched_packs: BTreeSet<PackId>,
     state_hash_at: &'a dyn Fn(Seq) -> Option<crate::ids::Hash>,
 }
 
 impl Judge<'_> {
-    /// Registers the packs that the commit publishes. One that breaks a rule is left out, and what refers to
-    /// it is refused.
-    fn register(&mut self, packs: &[ops::NewPack]) -> Result<(), Stop> {
+    /// Takes in the packs that the commit offers. One that breaks a rule is left out, and what refers to it is
+    /// refused.
+    fn take_packs(&mut self, packs: &[ops::NewPack]) {
         for new in packs {
             let Some(id) = new.id.pack() else { continue };
             let sound = id.slot().is_none()
@@ -216,22 +219,18 @@ impl Judge<'_> {
                 && new.index_hash.hash().is_some()
                 && new.generation <= self.envelope.generation
                 && new.blocks <= MAX_BLOCKS;
-            if !sound || self.scratch.pack(id)?.is_some() {
-                continue;
+            if sound {
+                let record = Pack {
+                    generation: new.generation,
+                    salt: new.salt.clone(),
+                    size: new.size,
+                    blocks: new.blocks,
+                    index_hash: new.index_hash.clone(),
+                    ..Pack::default()
+                };
+                self.offered.entry(id).or_insert(record);
             }
-            let record = Pack {
-                generation: new.generation,
-                salt: new.salt.clone(),
-                size: new.size,
-                blocks: new.blocks,
-                index_hash: new.index_hash.clone(),
-                ..Pack::default()
-            };
-            self.scratch.put_message(key::pack(id), &record);
-            self.counters.stored = self.counters.stored.wrapping_add(new.size);
-            self.touched_packs.insert(id);
         }
-        Ok(())
     }
 
     /// The pack that this commit is itself; registered when something refers to it.
@@ -256,14 +255,19 @@ impl Judge<'_> {
         Ok(id)
     }
 
-    /// The record of a pack that this commit publishes; no other may be referred to.
-    pub(super) fn published(&self, id: PackId) -> Result<Option<Pack>, Stop> {
-        match id.slot() {
-            Some(slot) if slot != self.at => Ok(None),
-            None if !self.touched_packs.contains(&id) => Ok(None),
-            _ if self.scratch.base().get(&key::pack(id))?.is_some() => Ok(None),
-            _ => self.scratch.pack(id),
+    /// The record of a pack that this commit publishes; no other may be referred to. An offered one is registered
+    /// by the first transaction that refers to it and takes effect: if none does, its session may offer it again.
+    pub(super) fn published(&mut self, id: PackId) -> Result<Option<Pack>, Stop> {
+        if id.slot().is_some_and(|slot| slot != self.at) || self.scratch.base().get(&key::pack(id))?.is_some() {
+            return Ok(None);
         }
+        if let Some(record) = self.scratch.pack(id)? {
+            return Ok(Some(record));
+        }
+        let Some(record) = self.offered.get(&id).cloned() else { return Ok(None) };
+        self.scratch.put_message(key::pack(id), &record);
+        self.counters.stored = self.counters.stored.wrapping_add(record.size);
+        Ok(Some(record))
     }
 
     fn transaction(&mut self, transaction: &Transaction) -> Result<Outcome, Stop> {

@@ -14,8 +14,8 @@ pub struct Body {
     /// The author's state hash at the position that the envelope names as seen; 32 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub state_hash: Bytes,
-    /// The packs whose blocks this commit publishes. They are registered even if every transaction
-    /// is void: then they are dead at once, and collection finds them.
+    /// The packs whose blocks this commit publishes. One is registered by the first transaction that
+    /// refers to it and takes effect; if none does, a later commit of the session may offer it again.
     #[prost(message, repeated, tag = "2")]
     pub packs: Vec<NewPack>,
     /// Each takes effect as a whole or not at all, in this order.

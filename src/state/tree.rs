@@ -159,13 +159,14 @@ impl Judge<'_> {
         let (from, moved) = self.expected(op.from_parent, &op.from_name, op.ino)?;
         let to = self.directory(op.to_parent)?;
         let is_dir = moved.kind() == Kind::Directory;
+        let target = self.name(to, &op.to_name)?;
+        if target.is_some() && !op.replace {
+            return Err(Refusal::Exists.into());
+        }
         if is_dir && self.is_inside(to, moved.ino())? {
             return Err(Refusal::MoveIntoItself.into());
         }
-        if let Some(target) = self.name(to, &op.to_name)? {
-            if !op.replace {
-                return Err(Refusal::Exists.into());
-            }
+        if let Some(target) = target {
             if target.ino() == moved.ino() {
                 return Ok(()); // two names of one file: POSIX leaves both
             }

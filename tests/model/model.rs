@@ -491,6 +491,10 @@ impl Model<'_> {
         let target = self.tree.resolve(to, Last::Name)?;
         let (new, new_name, found) = match target.found {
             Some(_) if !replace || target.name.is_empty() => return Err(Status::Exists),
+            Some(found) if target.slash && self.tree.nodes[&found].kind != DIRECTORY => {
+                return Err(Status::NotADirectory);
+            }
+            Some(_) if target.slash && !is_dir => return Err(Status::IsADirectory),
             Some(found) => (target.parent, target.name, Some(found)),
             None => {
                 let (parent, name) = target.vacant(is_dir)?;

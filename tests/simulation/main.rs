@@ -1,7 +1,7 @@
 //! Clients over a log and a store that fail in every way they can, held against the model: requests that are never
 //! sent, answers that are lost, commits that land late, reads that fail, checkpoints and new links in between. All of it
 //! follows from a seed, which a failure prints: `LUCIDLINK_SEED=<seed>` runs that one alone, `LUCIDLINK_SEEDS` says how
-//! many are run.
+//! many are run, and with `LUCIDLINK_TRACE=1` every call is printed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub, dead_code)]
 
 mod audit;

@@ -87,15 +87,14 @@ impl Simulated {
     }
 
     pub fn call(&self, call: &Call) -> Outcome {
-        match self.run(call) {
+        let result = self.run(call);
+        if let (Err(error), Some(_)) = (&result, std::env::var_os("LUCIDLINK_TRACE")) {
+            eprintln!("{error:?}");
+        }
+        match result {
             Ok(reply) => Outcome::Answered(Ok(reply)),
             Err(error) if error.is_maybe_applied() => Outcome::Unknown,
-            Err(error) if matches!(error.status(), Status::Io | Status::Timeout) => {
-                if std::env::var_os("LUCIDLINK_TRACE").is_some() {
-                    eprintln!("failed: {error}");
-                }
-                Outcome::Failed
-            }
+            Err(error) if matches!(error.status(), Status::Io | Status::Timeout) => Outcome::Failed,
             Err(error) => Outcome::Answered(Err(error.status().code())),
         }
     }
