@@ -13,6 +13,7 @@ fn main() {
     println!("cargo:rerun-if-changed=src/ffi");
     println!("cargo:rerun-if-changed=cbindgen.toml");
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=include/lucidlink.h");
     for arg in [&*format!("-soname,liblucidlink.so.{ABI}"), "-z,nodelete", "-z,defs", "-z,relro", "-z,now"] {
         println!("cargo:rustc-cdylib-link-arg=-Wl,{arg}");
     }

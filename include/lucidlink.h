@@ -26,12 +26,6 @@
 #define LL_API
 #endif
 
-#if defined(__GNUC__)
-#define LL_NODISCARD __attribute__((warn_unused_result))
-#else
-#define LL_NODISCARD
-#endif
-
 /** The version of this header. */
 #define LL_VERSION_MAJOR 0
 #define LL_VERSION_MINOR 1
@@ -39,6 +33,19 @@
 
 /** No handle. */
 #define LL_INVALID_HANDLE ((uint64_t)0)
+
+/** Initial values of structs: their size, and all else zero. */
+#define LL_ERROR_INIT { (uint32_t)sizeof(ll_error), 0, 0, 0, 0u, 0u, { 0 }, { 0 } }
+#define LL_CONFIG_KEY_INIT { (uint32_t)sizeof(ll_config_key), 0u, NULL, NULL, NULL, NULL }
+#define LL_STORAGE_OPTIONS_INIT { (uint32_t)sizeof(ll_storage_options), 0u, 0u, 0u, NULL }
+#define LL_DAEMON_STATE_INIT { (uint32_t)sizeof(ll_daemon_state), 0u, 0u, 0u }
+#define LL_LINK_OPTIONS_INIT { (uint32_t)sizeof(ll_link_options), 0u, 0u, 0u, NULL, NULL, NULL }
+#define LL_FILESPACE_INFO_INIT { (uint32_t)sizeof(ll_filespace_info), 0u, 0, NULL, NULL }
+#define LL_ACCOUNT_INFO_INIT { (uint32_t)sizeof(ll_account_info), 0u, 0u, 0u, 0, NULL, NULL }
+#define LL_POSITION_INIT { (uint32_t)sizeof(ll_position), 0u, 0u, { 0 }, { 0 } }
+#define LL_STATISTICS_INIT { (uint32_t)sizeof(ll_statistics), 0u, 0u, 0u, 0u, 0u, 0u, 0u }
+#define LL_ENTRY_INIT { (uint32_t)sizeof(ll_entry), 0u, 0u, 0u, 0, 0, 0, 0, 0u, 0u, 0u, 0u, 0u, NULL }
+#define LL_OPEN_OPTIONS_INIT { (uint32_t)sizeof(ll_open_options), 0u }
 
 
 /**
@@ -2319,17 +2326,3 @@ LL_API void ll_file_free(ll_file handle);
 #endif  // __cplusplus
 
 #endif  /* LUCIDLINK_H */
-
-/** An ll_error to pass to functions. */
-#define LL_ERROR_INIT { (uint32_t)sizeof(ll_error), 0, 0, 0, 0u, 0u, { 0 }, { 0 } }
-/** Initial values of structs: their size, and all else zero. */
-#define LL_CONFIG_KEY_INIT { (uint32_t)sizeof(ll_config_key), 0u, NULL, NULL, NULL, NULL }
-#define LL_STORAGE_OPTIONS_INIT { (uint32_t)sizeof(ll_storage_options), 0u, 0u, 0u, NULL }
-#define LL_DAEMON_STATE_INIT { (uint32_t)sizeof(ll_daemon_state), 0u, 0u, 0u }
-#define LL_LINK_OPTIONS_INIT { (uint32_t)sizeof(ll_link_options), 0u, 0u, 0u, NULL, NULL, NULL }
-#define LL_FILESPACE_INFO_INIT { (uint32_t)sizeof(ll_filespace_info), 0u, 0, NULL, NULL }
-#define LL_ACCOUNT_INFO_INIT { (uint32_t)sizeof(ll_account_info), 0u, 0u, 0u, 0, NULL, NULL }
-#define LL_POSITION_INIT { (uint32_t)sizeof(ll_position), 0u, 0u, { 0 }, { 0 } }
-#define LL_STATISTICS_INIT { (uint32_t)sizeof(ll_statistics), 0u, 0u, 0u, 0u, 0u, 0u, 0u }
-#define LL_ENTRY_INIT { (uint32_t)sizeof(ll_entry), 0u, 0u, 0u, 0, 0, 0, 0, 0u, 0u, 0u, 0u, 0u, NULL }
-#define LL_OPEN_OPTIONS_INIT { (uint32_t)sizeof(ll_open_options), 0u }

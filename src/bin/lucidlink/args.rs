@@ -43,7 +43,7 @@ pub(crate) struct Common {
     /// Where the workspace is, for example file:///srv/workspace
     #[arg(long, global = true, env = "LUCIDLINK_WORKSPACE_URL", hide_env_values = true)]
     pub(crate) url: Option<String>,
-    /// The token of the account to work as: sa_live:...
+    /// The token of the account to work as
     #[arg(long, global = true, env = "LUCIDLINK_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
     /// Print JSON, also for errors
@@ -76,14 +76,24 @@ pub(crate) enum Command {
     /// Print the content of a file
     Cat(One),
     /// Copy a local file or tree into a filespace
+    ///
+    /// The copy of LOCAL is NAME:/PATH itself, as with `cp -T`. A file there is replaced, a directory merged
+    /// into; directories above it that are missing are made. Mode bits and modification times are kept.
+    /// Symbolic links named on the command line are followed.
     Put(Put),
     /// Copy a file or tree out of a filespace
+    ///
+    /// The copy of NAME:/PATH is LOCAL itself, as with `cp -T`. A file there is replaced once the copy is
+    /// whole, a directory merged into; directories above it that are missing are made. Mode bits and
+    /// modification times are kept. Symbolic links named on the command line are followed.
     Get(Get),
     /// Make a directory, and those above it that are missing
     Mkdir(One),
     /// Remove a file, symbolic link or directory
     Rm(Rm),
-    /// Rename a file, symbolic link or directory; a file or empty directory at the target is replaced
+    /// Rename a file, symbolic link or directory
+    ///
+    /// NAME:/TO is the new path itself, as with `mv -T`: a file or an empty directory there is replaced.
     Mv(Mv),
 }
 
@@ -100,21 +110,33 @@ pub(crate) enum Workspace {
 #[derive(Subcommand)]
 pub(crate) enum Filespace {
     /// Make a filespace; every admin of the workspace is its admin
-    Create { name: String },
+    Create {
+        /// Its name: no control characters, '/', ':' or '@'
+        name: String,
+    },
     /// Print the names of the filespaces
     List,
     /// Give a filespace another name
-    Rename { name: String, new_name: String },
+    Rename {
+        /// Its name
+        name: String,
+        /// Its new name
+        new_name: String,
+    },
     /// Delete a filespace with everything in it
-    Delete { name: String },
+    Delete {
+        /// Its name
+        name: String,
+    },
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Account {
     /// Make an account and print its token: the only copy there is
     Create {
+        /// The account's name
         name: String,
-        /// What it may be granted at most; an admin may also make accounts and filespaces
+        /// An admin may make accounts and filespaces and grant them; others use what they are granted
         #[arg(long)]
         role: RoleName,
         /// When it ends: a time such as 2030-01-31T12:00:00Z, or a span from now such as 30d or 12h
@@ -164,6 +186,7 @@ impl From<RoleName> for Role {
 /// A command about one path.
 #[derive(clap::Args)]
 pub(crate) struct One {
+    /// A filespace's name and a path in it
     #[arg(value_name = "NAME:/PATH")]
     pub(crate) at: Remote,
 }
@@ -173,35 +196,35 @@ pub(crate) struct Ls {
     /// With mode, number of names, size and time of the last change
     #[arg(short)]
     pub(crate) long: bool,
+    /// A filespace's name and a path in it
     #[arg(value_name = "NAME:/PATH")]
     pub(crate) at: Remote,
 }
 
-/// The copy of LOCAL is NAME:/PATH itself, as with `cp -T`. A file there is replaced, a directory merged
-/// into; directories above it that are missing are made. Mode bits and modification times are kept.
-/// Symbolic links named on the command line are followed.
 #[derive(clap::Args)]
 pub(crate) struct Put {
-    /// Copy a directory and all that is below it. Symbolic links, also LOCAL itself, are copied as links.
-    /// What cannot be read, has a name that is not UTF-8, or is no file, directory or link, is reported
-    /// and left out; the exit status is 1 then
+    /// Copy a directory and all that is below it
+    ///
+    /// Symbolic links, also LOCAL itself, are copied as links. What cannot be read, has a name that is not
+    /// UTF-8, or is no file, directory or link, is reported and left out; the exit status is 1 then.
     #[arg(short)]
     pub(crate) recursive: bool,
     /// What to copy; - is standard input
     pub(crate) local: PathBuf,
+    /// A filespace's name and a path in it
     #[arg(value_name = "NAME:/PATH")]
     pub(crate) remote: Remote,
 }
 
-/// The copy of NAME:/PATH is LOCAL itself, as with `cp -T`. A file there is replaced once the copy is whole,
-/// a directory merged into; directories above it that are missing are made. Mode bits and modification
-/// times are kept. Symbolic links named on the command line are followed.
 #[derive(clap::Args)]
 pub(crate) struct Get {
-    /// Copy a directory and all that is below it. Symbolic links, also NAME:/PATH itself, are copied as
-    /// links, and those found below LOCAL are never followed
+    /// Copy a directory and all that is below it
+    ///
+    /// Symbolic links, also NAME:/PATH itself, are copied as links, and those below LOCAL are never
+    /// followed. What cannot be copied is reported and left out; the exit status is 1 then.
     #[arg(short)]
     pub(crate) recursive: bool,
+    /// A filespace's name and a path in it
     #[arg(value_name = "NAME:/PATH")]
     pub(crate) remote: Remote,
     /// What to make; - is standard output
@@ -213,14 +236,17 @@ pub(crate) struct Rm {
     /// Also a directory with everything below it
     #[arg(short)]
     pub(crate) recursive: bool,
+    /// A filespace's name and a path in it
     #[arg(value_name = "NAME:/PATH")]
     pub(crate) at: Remote,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct Mv {
+    /// What to rename
     #[arg(value_name = "NAME:/FROM")]
     pub(crate) from: Remote,
+    /// Its new path, in the same filespace
     #[arg(value_name = "NAME:/TO")]
     pub(crate) to: Remote,
 }

@@ -50,8 +50,9 @@ impl Failure {
 /// One error on stderr. There is nobody to tell if that does not work.
 pub(crate) fn complain(json: bool, status: Status, message: &str) {
     let text = match json {
-        true => json!({"error": {"status": status.name(), "code": status.code(), "message": message}})
-            .to_string(),
+        true => {
+            json!({"error": {"status": status.name(), "code": status.code(), "message": message}}).to_string()
+        }
         false => format!("lucidlink: {message}"),
     };
     let _ = writeln!(io::stderr(), "{text}");
@@ -60,8 +61,12 @@ pub(crate) fn complain(json: bool, status: Status, message: &str) {
 /// A wrong command line, or the help that was asked for.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let json = std::env::args_os().any(|arg| arg == "--json");
-    if json && error.use_stderr() {
-        complain(true, Status::InvalidArgument, error.to_string().trim_end());
+    let text = error.to_string();
+    if text.contains("sa_live:") {
+        let what = "a token is where none belongs; set LUCIDLINK_TOKEN or give --token";
+        complain(json, Status::InvalidArgument, what);
+    } else if json && error.use_stderr() {
+        complain(true, Status::InvalidArgument, text.trim_start_matches("error: ").trim_end());
     } else {
         // As above, or nobody reads the help.
         let _ = error.print();

@@ -9,10 +9,13 @@ use lucidlink::daemon::filespace::{LinkRequest, SyncMode};
 use lucidlink::daemon::storage::StorageMode;
 use lucidlink::env::Env;
 use lucidlink::fs::{FileSystem, Path};
-use lucidlink::workspace::Workspace;
+use lucidlink::workspace::{Location, Workspace};
 
 use crate::args::Common;
 use crate::output::Failure;
+
+/// For content in memory, in MB. A copy reads every block once: a larger cache would only be larger.
+const MEMORY_LIMIT: &str = "128";
 
 /// What a filespace is linked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,10 +27,11 @@ pub(crate) enum Purpose {
 /// The settings that the command line gives.
 pub(crate) fn config(common: &Common) -> Result<Config, Failure> {
     let mut config = Config::default();
+    config.set("memory.limit", MEMORY_LIMIT)?;
     if let Some(url) = common.url.as_deref().filter(|url| !url.is_empty()) {
-        config.set("workspace.url", url).map_err(|e| Failure::Usage(e.to_string()))?;
-        // Says what is wrong with the URL, where the configuration says only what would be right.
-        config.location().map_err(|e| Failure::Usage(e.to_string()))?;
+        // The configuration says only what would be right; this says what is wrong.
+        Location::parse(url).map_err(|e| Failure::Usage(e.to_string()))?;
+        config.set("workspace.url", url)?;
     }
     Ok(config)
 }
@@ -63,9 +67,11 @@ fn with_daemon(
     common: &Common,
     work: impl FnOnce(&Daemon, &Workspace) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let token = common.token.as_deref().filter(|token| !token.is_empty()).ok_or_else(|| {
-        Failure::Usage("no token: set LUCIDLINK_TOKEN or give --token".to_owned())
-    })?;
+    let token = common
+        .token
+        .as_deref()
+        .filter(|token| !token.is_empty())
+        .ok_or_else(|| Failure::Usage("no token: set LUCIDLINK_TOKEN or give --token".to_owned()))?;
     let token = Token::parse(token)?;
     let config = config(common)?;
     let storage = StorageMode::Sandboxed { parent: config.cache_location() };
@@ -81,9 +87,3 @@ fn with_daemon(
         }
     }
 }
-
-/// The clock that the library uses.
-pub(crate) fn now() -> i64 {
-    Env::system().clock.now()
-}
-

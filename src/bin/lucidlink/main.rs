@@ -1,0 +1,54 @@
+//! The command line: making workspaces, accounts and filespaces, looking at files, copying them in and out.
+//!
+//! - [`args`]: what can be said, and the help; [`remote`]: `NAME:/path`; [`time`]: times as text.
+//! - [`session`]: the daemon of one command.
+//! - [`provision`]: workspaces, filespaces, accounts, grants.
+//! - [`files`]: looking at files; making, moving and removing names.
+//! - [`put`], [`get`]: copying; [`copy`] is what they share, [`work`] their threads, [`scratch`] local files
+//!   that are not whole yet.
+//! - [`output`]: what is printed, and the exit status.
+
+mod args;
+mod copy;
+mod files;
+mod get;
+mod output;
+mod provision;
+mod put;
+mod remote;
+mod scratch;
+mod session;
+mod time;
+mod work;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command, Workspace};
+
+fn main() -> ExitCode {
+    let Args { common, command } = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return output::usage(&error),
+    };
+    let common = &common;
+    let done = match &command {
+        Command::Workspace(Workspace::Create { name }) => provision::create_workspace(common, name),
+        Command::Filespace(command) => provision::filespace(common, command),
+        Command::Account(command) => provision::account(common, command),
+        Command::Grant(grant) => provision::grant(common, grant),
+        Command::Ls(ls) => files::ls(common, ls),
+        Command::Stat(one) => files::stat(common, &one.at),
+        Command::Cat(one) => files::cat(common, &one.at),
+        Command::Put(put) => put::put(common, put),
+        Command::Get(get) => get::get(common, get),
+        Command::Mkdir(one) => files::mkdir(common, &one.at),
+        Command::Rm(rm) => files::rm(common, rm),
+        Command::Mv(mv) => files::mv(common, mv),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(common.json),
+    }
+}

@@ -1,0 +1,274 @@
+//! Copying into a filespace.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path as LocalPath, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use lucidlink::error::{Error, Status};
+use lucidlink::fs::{FileSystem, Mode, Path};
+use lucidlink::state::value::Kind;
+use parking_lot::Mutex;
+
+use crate::args::{Common, Put};
+use crate::copy::{Count, Kept, THREADS, Trouble, child, parent, pieces};
+use crate::files::DIRECTORY_MODE;
+use crate::output::{Failure, local};
+use crate::session::{Purpose, in_filespace};
+use crate::work;
+
+/// As LOCAL: standard input.
+const STDIN: &str = "-";
+/// Permission bits of a file whose content comes from no file.
+const STREAM_MODE: u32 = 0o644;
+/// Files from this size on are copied one at a time: each takes memory for packs on their way.
+const LARGE: u64 = 4 << 20;
+
+pub(crate) fn put(common: &Common, put: &Put) -> Result<(), Failure> {
+    if put.recursive && put.local == LocalPath::new(STDIN) {
+        return Err(Failure::Usage("standard input is one file; leave out -r".to_owned()));
+    }
+    in_filespace(common, &put.remote.filespace, Purpose::Writing, |fs| {
+        let copy = Copy { fs, count: Count::new(common), folders: Mutex::default(), large: Mutex::new(()) };
+        copy.run(put)
+    })
+}
+
+struct Copy<'a> {
+    fs: &'a Arc<FileSystem>,
+    count: Count,
+    /// Directories whose attributes are set at the end: what is put into them would change their times.
+    folders: Mutex<Vec<(Path, Kept)>>,
+    /// Held while a large file is copied.
+    large: Mutex<()>,
+}
+
+/// A directory that is being copied.
+struct Folder {
+    local: PathBuf,
+    remote: Path,
+    /// What the target had before.
+    existing: HashMap<String, Kind>,
+}
+
+/// An entry of it.
+struct Item {
+    folder: Arc<Folder>,
+    name: OsString,
+}
+
+impl Copy<'_> {
+    fn run(self, put: &Put) -> Result<(), Failure> {
+        let (source, target) = (&*put.local, &put.remote.path);
+        self.make_parents(target)?;
+        if put.recursive {
+            self.tree(source, target)?;
+        } else {
+            self.one(source, target)?;
+        }
+        self.count.finish()
+    }
+
+    /// Makes the directories above the target that are missing.
+    fn make_parents(&self, target: &Path) -> Result<(), Error> {
+        let Some(above) = parent(target) else { return Ok(()) };
+        match self.fs.entry(&above, true) {
+            Err(error) if error.status() == Status::NotFound => self.fs.create_dir(&above, DIRECTORY_MODE),
+            found => found.map(drop),
+        }
+    }
+
+    /// Copies what a path leads to, which may be a pipe.
+    fn one(&self, source: &LocalPath, target: &Path) -> Result<(), Trouble> {
+        if source == LocalPath::new(STDIN) {
+            self.count.expect_any();
+            return self.stream(&mut io::stdin().lock(), source, target, 0, STREAM_MODE);
+        }
+        let mut file = File::open(source).map_err(|e| unreadable(source, e))?;
+        let metadata = file.metadata().map_err(|e| unreadable(source, e))?;
+        if metadata.is_dir() {
+            let what = format!("cannot put {source:?}: it is a directory; use put -r");
+            return Err(Trouble::One(Error::new(Status::IsADirectory, what)));
+        }
+        if metadata.is_file() {
+            self.count.expect(metadata.len());
+            return self.file(&mut file, source, &metadata, target);
+        }
+        self.count.expect_any();
+        self.stream(&mut file, source, target, 0, STREAM_MODE)
+    }
+
+    fn tree(&self, source: &LocalPath, target: &Path) -> Result<(), Failure> {
+        let metadata = source.symlink_metadata().map_err(|e| local("read", source, e))?;
+        if self.count.is_shown() {
+            self.measure(source);
+        }
+        let existing = match self.fs.entry(target, metadata.is_dir()) {
+            Ok(entry) => Some(entry.kind),
+            Err(error) if error.status() == Status::NotFound => None,
+            Err(error) => return Err(error.into()),
+        };
+        let first = self.entry(source, target, existing)?;
+        work::run(THREADS, first, |item| Ok(self.count.settle(self.item(&item))?.unwrap_or_default()))?;
+        let folders = std::mem::take(&mut *self.folders.lock());
+        work::run(THREADS, folders, |(path, kept)| {
+            let set = self.fs.set_attributes(&path, kept.into(), false);
+            self.count.settle(set.map_err(Trouble::from))?;
+            Ok(Vec::new())
+        })
+    }
+
+    /// How much there is to copy, for the progress bar; what cannot be read is reported when it is copied.
+    fn measure(&self, source: &LocalPath) {
+        let mut pending = vec![source.to_owned()];
+        while let Some(path) = pending.pop() {
+            let Ok(metadata) = path.symlink_metadata() else { continue };
+            if metadata.is_file() {
+                self.count.expect(metadata.len());
+            } else if metadata.is_dir() {
+                pending.extend(path.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()));
+            }
+        }
+    }
+
+    fn item(&self, item: &Item) -> Result<Vec<Item>, Trouble> {
+        let source = item.folder.local.join(&item.name);
+        let name = item.name.to_str().ok_or_else(|| {
+            let what = format!("cannot put {source:?}: its name is not UTF-8; rename it");
+            Trouble::One(Error::new(Status::InvalidPath, what))
+        })?;
+        let target = child(&item.folder.remote, name)?;
+        self.entry(&source, &target, item.folder.existing.get(name).copied())
+    }
+
+    /// Copies one entry, and finds what is in it.
+    fn entry(&self, source: &LocalPath, target: &Path, existing: Option<Kind>) -> Result<Vec<Item>, Trouble> {
+        let metadata = source.symlink_metadata().map_err(|e| unreadable(source, e))?;
+        let kind = metadata.file_type();
+        if kind.is_dir() {
+            return self.folder(source, &metadata, target, existing);
+        }
+        if kind.is_symlink() {
+            self.symlink(source, &metadata, target, existing)?;
+        } else if kind.is_file() {
+            // The link itself is replaced, not what it leads to.
+            if existing == Some(Kind::Symlink) {
+                self.fs.delete(target)?;
+            }
+            // A file that became a link or a pipe meanwhile is neither followed nor waited for.
+            let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+            let mut options = OpenOptions::new();
+            let opened = options.read(true).custom_flags(flags).open(source);
+            let mut file = opened.map_err(|e| unreadable(source, e))?;
+            let metadata = file.metadata().map_err(|e| unreadable(source, e))?;
+            if !metadata.is_file() {
+                return Err(special(source));
+            }
+            self.file(&mut file, source, &metadata, target)?;
+        } else {
+            return Err(special(source));
+        }
+        Ok(Vec::new())
+    }
+
+    fn folder(
+        &self,
+        source: &LocalPath,
+        metadata: &Metadata,
+        target: &Path,
+        existing: Option<Kind>,
+    ) -> Result<Vec<Item>, Trouble> {
+        let existing = match existing {
+            None => {
+                self.fs.create_dir(target, kept(metadata).mode)?;
+                HashMap::new()
+            }
+            Some(Kind::Directory) => {
+                self.fs.read_dir(target)?.into_iter().map(|entry| (entry.name, entry.kind)).collect()
+            }
+            Some(_) => {
+                let what = "the target is there and is not a directory; remove it";
+                return Err(Error::new(Status::NotADirectory, what).on_path(target.text()).into());
+            }
+        };
+        self.count.directories.fetch_add(1, Ordering::Relaxed);
+        self.folders.lock().push((target.clone(), kept(metadata)));
+        let listed = source.read_dir().and_then(|list| list.map(|e| Ok(e?.file_name())).collect());
+        let mut names: Vec<OsString> = listed.map_err(|e| unreadable(source, e))?;
+        names.sort_unstable();
+        let folder = Arc::new(Folder { local: source.to_owned(), remote: target.clone(), existing });
+        Ok(names.into_iter().map(|name| Item { folder: folder.clone(), name }).collect())
+    }
+
+    fn symlink(
+        &self,
+        source: &LocalPath,
+        metadata: &Metadata,
+        target: &Path,
+        existing: Option<Kind>,
+    ) -> Result<(), Trouble> {
+        let leads_to = source.read_link().map_err(|e| unreadable(source, e))?;
+        let leads_to = leads_to.to_str().ok_or_else(|| {
+            let what = format!("cannot put {source:?}: the link's target is not UTF-8");
+            Trouble::One(Error::new(Status::InvalidPath, what))
+        })?;
+        if existing.is_some() {
+            self.fs.delete(target)?;
+        }
+        self.fs.create_symlink(leads_to, target)?;
+        self.fs.set_attributes(target, kept(metadata).into(), false)?;
+        self.count.symlinks.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn file(
+        &self,
+        file: &mut File,
+        source: &LocalPath,
+        metadata: &Metadata,
+        target: &Path,
+    ) -> Result<(), Trouble> {
+        let _alone = (metadata.len() >= LARGE).then(|| self.large.lock());
+        let kept = kept(metadata);
+        self.stream(file, source, target, metadata.len(), kept.mode)?;
+        Ok(self.fs.set_attributes(target, kept.into(), true)?)
+    }
+
+    /// Copies what can be read; it is published when all of it is there.
+    fn stream(
+        &self,
+        from: &mut impl Read,
+        source: &LocalPath,
+        target: &Path,
+        size: u64,
+        mode: u32,
+    ) -> Result<(), Trouble> {
+        let file = self.fs.open(target, Mode::parse("w")?, mode)?;
+        let read = |buffer: &mut [u8]| from.read(buffer).map_err(|e| unreadable(source, e));
+        pieces(size, read, |piece| {
+            self.count.add_bytes(piece.len());
+            Ok(file.write(piece).map(drop)?)
+        })?;
+        file.close()?;
+        self.count.files.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+fn kept(metadata: &Metadata) -> Kept {
+    let mtime = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
+    Kept { mode: metadata.mode() & 0o7777, mtime }
+}
+
+fn unreadable(path: &LocalPath, error: io::Error) -> Trouble {
+    Trouble::One(local("read", path, error))
+}
+
+fn special(path: &LocalPath) -> Trouble {
+    let what = format!("cannot put {path:?}: it is no file, directory or symbolic link");
+    Trouble::One(Error::new(Status::InvalidArgument, what))
+}

@@ -1,0 +1,82 @@
+#include "stage.h"
+
+#include <string.h>
+
+void stage_set(struct stage *stage, const struct world *world)
+{
+    memset(stage, 0, sizeof *stage);
+    stage->world = world;
+    MUST(ll_config_new(&stage->stale, ERR));
+    ll_config_free(stage->stale);
+    stage_restore(stage);
+}
+
+static void restore_daemon(struct stage *stage)
+{
+    int32_t running = 0;
+    if (ll_daemon_is_running(stage->session.daemon, &running, ERR) != LL_OK) {
+        ll_config config = world_config(stage->world);
+        MUST(ll_daemon_new(config, NULL, &stage->session.daemon, ERR));
+        ll_config_free(config);
+    }
+    if (!running)
+        MUST(ll_daemon_start(stage->session.daemon, ERR));
+}
+
+static void restore_link(struct stage *stage)
+{
+    ll_link_options options = LL_LINK_OPTIONS_INIT;
+    int32_t linked = 0;
+    if (ll_filespace_is_linked(stage->session.fs, &linked, ERR) == LL_OK && linked)
+        return;
+    ll_filespace_free(stage->session.fs);
+    options.name = PROJECTS;
+    MUST(ll_workspace_link_filespace(stage->session.workspace, &options, &stage->session.fs, ERR));
+}
+
+void stage_restore(struct stage *stage)
+{
+    char name[16];
+    size_t count = 0;
+    uint64_t at = 0;
+    int32_t exists = 0;
+
+    if (ll_config_get(stage->config, "network.timeout", name, sizeof name, NULL, ERR) != LL_OK)
+        stage->config = world_config(stage->world);
+    restore_daemon(stage);
+    if (ll_workspace_name(stage->session.workspace, name, sizeof name, NULL, ERR) != LL_OK)
+        MUST(ll_authenticate(stage->session.daemon, stage->world->token, &stage->session.workspace, ERR));
+    restore_link(stage);
+    OK(ll_fs_file_exists(stage->session.fs, "/file", &exists, ERR));
+    if (!exists) {
+        ll_fs_delete_dir(stage->session.fs, "/file", 1, NULL);
+        ll_fs_delete(stage->session.fs, "/file", NULL);
+        text_put(stage->session.fs, "/file", "content");
+    }
+    OK(ll_fs_dir_exists(stage->session.fs, "/dir/inner", &exists, ERR));
+    if (!exists) {
+        ll_fs_delete_dir(stage->session.fs, "/dir", 1, NULL);
+        ll_fs_delete(stage->session.fs, "/dir", NULL);
+        OK(ll_fs_create_dir(stage->session.fs, "/dir/inner", ERR));
+        ll_fs_delete(stage->session.fs, "/link", NULL);
+        ll_fs_create_symlink(stage->session.fs, "dir", "/link", NULL);
+    }
+    if (ll_file_tell(stage->file, &at, ERR) != LL_OK)
+        MUST(ll_file_open(stage->session.fs, "/file", "r+", NULL, &stage->file, ERR));
+    if (ll_entries_count(stage->entries, &count, ERR) != LL_OK)
+        MUST(ll_fs_read_dir(stage->session.fs, "/", &stage->entries, ERR));
+    if (ll_filespaces_count(stage->filespaces, &count, ERR) != LL_OK)
+        MUST(ll_workspace_list_filespaces(stage->session.workspace, &stage->filespaces, ERR));
+    if (ll_accounts_count(stage->accounts, &count, ERR) != LL_OK)
+        MUST(ll_service_account_list(stage->session.workspace, &stage->accounts, ERR));
+}
+
+void stage_end(struct stage *stage)
+{
+    ll_file_free(stage->file);
+    ll_entries_free(stage->entries);
+    ll_filespaces_free(stage->filespaces);
+    ll_accounts_free(stage->accounts);
+    ll_config_free(stage->config);
+    session_close(&stage->session);
+}

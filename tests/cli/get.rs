@@ -1,0 +1,216 @@
+//! `get`: what is made locally, and what is never touched.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
+use std::process::Stdio;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+
+use crate::world::{World, as_nobody, assert_same, build_odd_tree, files_below, is_root, noise, set_mode};
+
+#[test]
+fn one_file() {
+    let world = World::new();
+    let data = noise(1, 3_000_000);
+    world.write("projects:/file", &data);
+    assert_eq!(world.ok(["get", "projects:/file", &world.arg("new/dirs/copy")]), "");
+    assert_eq!(fs::read(world.local("new/dirs/copy")).unwrap(), data);
+    assert_eq!(world.local("new/dirs/copy").metadata().unwrap().mode() & 0o7777, 0o644);
+    assert_eq!(world.run(["get", "projects:/file", "-"]).stdout, data);
+
+    fs::write(world.local("old"), b"old").unwrap();
+    set_mode(&world.local("old"), 0o600);
+    let count = &world.json(["--json", "get", "projects:/file", &world.arg("old")])[0];
+    let expected = json!({"files": 1, "directories": 0, "symlinks": 0, "bytes": 3_000_000, "failed": 0});
+    assert_eq!(*count, expected);
+    assert_eq!(fs::read(world.local("old")).unwrap(), data);
+
+    let refused = world.fails(1, ["get", "projects:/file", &world.arg("new")]);
+    assert!(refused.contains("it is a directory"), "{refused}");
+    let refused = world.fails(1, ["get", "projects:/", &world.arg("x")]);
+    assert!(refused.contains("get -r"), "{refused}");
+    world.fails(4, ["get", "projects:/nothing", &world.arg("x")]);
+    world.fails(2, ["get", "-r", "projects:/", "-"]);
+    assert!(!world.local("x").exists());
+    assert_eq!(leftovers(world.dir.path()), 0);
+}
+
+/// Files that have not got their final names.
+fn leftovers(folder: &Path) -> usize {
+    let names = folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_str().is_some_and(|name| name.starts_with(".lucidlink-"))).count()
+}
+
+#[test]
+fn what_the_user_names_is_followed_and_a_device_is_written_to() {
+    let world = World::new();
+    world.write("projects:/file", b"content");
+    fs::write(world.local("file"), b"old").unwrap();
+    symlink("file", world.local("link")).unwrap();
+    world.ok(["get", "projects:/file", &world.arg("link")]);
+    assert_eq!(fs::read(world.local("file")).unwrap(), b"content");
+    assert!(world.local("link").is_symlink());
+    world.ok(["get", "projects:/file", "/dev/null"]);
+    assert!(!Path::new("/dev/null").is_file(), "it is still a device");
+    assert_eq!(world.ok(["get", "projects:/file", "/dev/stdout"]), "content");
+
+    fs::create_dir(world.local("real")).unwrap();
+    symlink("real", world.local("to real")).unwrap();
+    world.ok(["get", "-r", "projects:/", &world.arg("to real")]);
+    assert_eq!(fs::read(world.local("real/file")).unwrap(), b"content");
+}
+
+#[test]
+fn a_tree_comes_back_as_it_was() {
+    let world = World::new();
+    let odd = world.local("odd");
+    build_odd_tree(&odd);
+    let put = &world.json(["--json", "put", "-r", &world.arg("odd"), "projects:/odd"])[0];
+    let get = &world.json(["--json", "get", "-r", "projects:/odd", &world.arg("back")])[0];
+    assert_eq!(put, get);
+    assert_eq!((&put["symlinks"], &put["failed"]), (&json!(9), &json!(0)));
+    assert_same(&odd, &world.local("back"));
+    // Once more, over what is there.
+    world.ok(["put", "-r", &world.arg("odd"), "projects:/odd"]);
+    world.ok(["get", "-r", "projects:/odd", &world.arg("back")]);
+    assert_same(&odd, &world.local("back"));
+    // A link by itself.
+    world.ok(["get", "-r", "projects:/odd/loop", &world.arg("loop")]);
+    assert_eq!(world.local("loop").read_link().unwrap(), Path::new("loop"));
+}
+
+#[test]
+fn directories_that_forbid_writing_come_back_for_others_than_root_too() {
+    let world = World::new();
+    set_mode(world.dir.path(), 0o777);
+    let tool = world.local("lucidlink");
+    fs::copy(env!("CARGO_BIN_EXE_lucidlink"), &tool).unwrap();
+    let run = |args: &[&str]| {
+        let mut command = world.command_of(&tool);
+        command.args(args).env("LUCIDLINK_WORKSPACE_URL", format!("file://{}", world.arg("other")));
+        as_nobody(&mut command);
+        let output = command.output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && stderr.is_empty(), "{args:?}: {stderr}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let odd = world.local("odd");
+    build_odd_tree(&odd);
+    if is_root() {
+        let owner = ["-R", "-h", "65534:65534", &world.arg("odd")];
+        assert!(std::process::Command::new("chown").args(owner).status().unwrap().success());
+        // Changing the owner takes these bits away.
+        for mode in [0o4755, 0o2755, 0o6711, 0o7777] {
+            set_mode(&odd.join(format!("a b/mode {mode:o}")), mode);
+        }
+    }
+    let token = run(&["workspace", "create", "--name", "n"]);
+    run(&["--token", &token, "filespace", "create", "f"]);
+    run(&["--token", &token, "put", "-r", &world.arg("odd"), "f:/odd"]);
+    for _ in 0..2 {
+        run(&["--token", &token, "get", "-r", "f:/odd", &world.arg("back")]);
+        assert_same(&odd, &world.local("back"));
+    }
+    for path in ["odd/closed", "back/closed"] {
+        set_mode(&world.local(path), 0o755);
+    }
+}
+
+#[test]
+fn nothing_outside_the_target_is_touched() {
+    let world = World::new();
+    let (outside, back) = (world.local("outside"), world.local("back"));
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("file"), b"untouched").unwrap();
+    // First the filespace holds symbolic links; their copies lead outside.
+    let links = world.local("links");
+    fs::create_dir(&links).unwrap();
+    symlink(&outside, links.join("a")).unwrap();
+    symlink(outside.join("file"), links.join("b")).unwrap();
+    symlink(outside.join("new"), links.join("c")).unwrap();
+    world.ok(["put", "-r", &world.arg("links"), "projects:/t"]);
+    world.ok(["get", "-r", "projects:/t", &world.arg("back")]);
+    // Then a directory and files under the same names.
+    world.ok(["rm", "-r", "projects:/t"]);
+    for name in ["a/file", "a/new", "b", "c"] {
+        world.write(&format!("projects:/t/{name}"), b"hostile");
+    }
+    let stderr = world.fails(1, ["get", "-r", "projects:/t", &world.arg("back")]);
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.contains("not a directory") && stderr.contains("back/a"), "{stderr}");
+    assert_eq!(fs::read(outside.join("file")).unwrap(), b"untouched");
+    assert_eq!(outside.read_dir().unwrap().count(), 1);
+    // The links themselves are replaced.
+    for name in ["b", "c"] {
+        assert_eq!(fs::read(back.join(name)).unwrap(), b"hostile");
+        assert!(!back.join(name).is_symlink());
+    }
+}
+
+#[test]
+fn what_is_in_the_way_is_reported_and_the_rest_is_copied() {
+    let world = World::new();
+    for name in ["a", "b/inside", "z"] {
+        world.write(&format!("projects:/t/{name}"), b"x");
+    }
+    fs::create_dir_all(world.local("back/a")).unwrap();
+    fs::write(world.local("back/b"), b"a file").unwrap();
+    let stderr = world.fails(1, ["get", "-r", "projects:/t", &world.arg("back")]);
+    assert_eq!(stderr.lines().count(), 2, "{stderr}");
+    assert!(stderr.contains("back/a") && stderr.contains("back/b"), "{stderr}");
+    assert_eq!(fs::read(world.local("back/z")).unwrap(), b"x");
+    assert_eq!(fs::read(world.local("back/b")).unwrap(), b"a file");
+    assert_eq!(leftovers(&world.local("back")), 0);
+    world.fails(1, ["get", "-r", "projects:/t", &world.arg("back/z")]);
+}
+
+#[test]
+fn a_signal_leaves_no_half_file_and_nothing_else_behind() {
+    let world = World::new();
+    // Compresses well, so that it is made fast, and takes its time to be written out.
+    fs::File::create(world.local("large")).unwrap().set_len(1 << 30).unwrap();
+    world.ok(["put", &world.arg("large"), "projects:/large"]);
+    fs::create_dir(world.local("back")).unwrap();
+    fs::write(world.local("back/large"), b"old").unwrap();
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let mut command = world.command(["get", "projects:/large", &world.arg("back/large")]);
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        while leftovers(&world.local("back")) == 0 {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before its file was seen");
+            std::thread::yield_now();
+        }
+        kill(Pid::from_raw(child.id() as i32), signal).unwrap();
+        let status = child.wait().unwrap();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(signal as i32));
+        assert_eq!(fs::read(world.local("back/large")).unwrap(), b"old");
+        assert_eq!(leftovers(&world.local("back")), 0);
+    }
+}
+
+#[test]
+fn damaged_content_is_reported_and_the_rest_is_copied() {
+    let world = World::new();
+    fs::create_dir(world.local("t")).unwrap();
+    fs::write(world.local("t/large"), noise(5, 3 << 20)).unwrap();
+    fs::write(world.local("t/small"), b"small").unwrap();
+    world.ok(["put", "-r", &world.arg("t"), "projects:/t"]);
+    for file in files_below(&world.local("ws")) {
+        if file.components().any(|c| c.as_os_str() == "packs") {
+            let mut bytes = fs::read(&file).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            fs::write(&file, bytes).unwrap();
+        }
+    }
+    fs::create_dir(world.local("back")).unwrap();
+    fs::write(world.local("back/large"), b"old").unwrap();
+    let stderr = world.fails(1, ["get", "-r", "projects:/t", &world.arg("back")]);
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.contains("cannot be trusted"), "{stderr}");
+    assert_eq!(fs::read(world.local("back/small")).unwrap(), b"small");
+    assert_eq!(fs::read(world.local("back/large")).unwrap(), b"old");
+    assert_eq!(leftovers(&world.local("back")), 0);
+}

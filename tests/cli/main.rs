@@ -1,0 +1,11 @@
+//! The command line as scripts use it: the real binary, its output forms, its exit statuses.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod files;
+mod get;
+mod output;
+mod provision;
+mod put;
+mod real;
+mod world;

@@ -1,0 +1,155 @@
+//! `workspace`, `filespace`, `account` and `grant`.
+
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::world::World;
+
+fn is_token(text: &str) -> bool {
+    let hex = |t: &str, len| t.len() == len && t.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    matches!(text.split(':').collect::<Vec<_>>()[..], ["sa_live", id, secret] if hex(id, 32) && hex(secret, 64))
+}
+
+/// What is printed is one line, and that is a token.
+fn token_line(printed: &str) -> String {
+    let token = printed.strip_suffix('\n').unwrap();
+    assert!(is_token(token), "{} bytes printed", printed.len());
+    token.to_owned()
+}
+
+#[test]
+fn workspace_create_prints_the_token_and_nothing_else() {
+    let world = World::new();
+    assert!(is_token(&world.token));
+    let second = format!("file://{}/second", world.dir.path().display());
+    token_line(&world.ok(["--url", &second, "workspace", "create", "--name", "N"]));
+    let again = world.fails(1, ["workspace", "create", "--name", "N", "--url", &second]);
+    assert!(again.starts_with("lucidlink: there is a workspace in "), "{again}");
+    let third = format!("file://{}/third", world.dir.path().display());
+    let json = world.json(["workspace", "create", "--name", "N", "--url", &third, "--json"]);
+    assert_eq!((&json[0]["name"], &json[0]["url"]), (&json!("N"), &json!(third)));
+    assert!(is_token(json[0]["token"].as_str().unwrap()));
+    world.fails(2, ["workspace", "create"]);
+    world.fails(1, ["workspace", "create", "--name", "a/b", "--url", &format!("{third}x")]);
+}
+
+#[test]
+fn without_a_url_the_workspace_is_in_the_users_folder() {
+    let world = World::new();
+    let run = |args: &[&str], token: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lucidlink"));
+        command.args(args).env_clear().env("HOME", world.dir.path());
+        let output =
+            command.env("LUCIDLINK_WORKSPACE_URL", "").env("LUCIDLINK_TOKEN", token).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let token = token_line(&run(&["workspace", "create", "--name", "mine"], ""));
+    assert!(world.local(".local/share/lucidlink/workspace").is_dir());
+    run(&["filespace", "create", "private"], &token);
+    assert_eq!(run(&["filespace", "list"], &token), "private\n");
+}
+
+#[test]
+fn filespaces() {
+    let world = World::new();
+    assert_eq!(world.ok(["filespace", "create", "archive"]), "");
+    assert_eq!(world.ok(["filespace", "list"]), "archive\nprojects\n");
+    assert_eq!(world.ok(["filespace", "rename", "archive", "old projects"]), "");
+    let listed = world.json(["filespace", "list", "--json"]);
+    assert_eq!(listed.len(), 2);
+    assert_eq!(listed[0]["name"], "old projects");
+    assert_eq!(listed[0]["accessible"], true);
+    assert_eq!(listed[0]["id"].as_str().unwrap().len(), 64);
+    assert!(listed[0]["created"].as_str().unwrap().ends_with('Z'));
+    world.ok(["mkdir", "old projects:/d"]);
+    assert_eq!(world.ok(["filespace", "delete", "old projects"]), "");
+    assert_eq!(world.ok(["filespace", "list"]), "projects\n");
+    let gone = world.fails(4, ["ls", "old projects:/"]);
+    assert_eq!(gone, "lucidlink: there is no filespace \"old projects\" in the workspace\n");
+    world.fails(1, ["filespace", "create", "projects"]);
+    world.fails(4, ["filespace", "delete", "nothing"]);
+    world.fails(4, ["filespace", "rename", "nothing", "something"]);
+    world.fails(1, ["filespace", "create", "a:b"]);
+    world.fails(2, ["filespace", "create"]);
+}
+
+#[test]
+fn accounts() {
+    let world = World::new();
+    let reader = token_line(&world.ok(["account", "create", "render farm", "--role", "reader"]));
+    let args = ["account", "create", "guest", "--role", "writer", "--expires", "2100-01-31T12:00:00Z"];
+    token_line(&world.ok(args));
+    token_line(&world.ok(["account", "create", "soon", "--role", "admin", "--expires", "30d"]));
+    let listed = world.ok(["account", "list"]);
+    let mut rows: Vec<Vec<&str>> = listed.lines().map(|line| line.split('\t').collect()).collect();
+    rows.sort();
+    let row = |n: usize| rows[n][..4].to_vec();
+    assert_eq!(row(0), ["admin", "admin", "active", "never"]);
+    assert_eq!(row(1), ["guest", "writer", "active", "2100-01-31T12:00:00Z"]);
+    assert_eq!(row(2), ["render farm", "reader", "active", "never"]);
+    assert_eq!(row(3)[..3], ["soon", "admin", "active"]);
+    assert!(rows.iter().all(|row| row.len() == 5 && row[4].len() == 32));
+    assert!(world.token.contains(rows[0][4]));
+
+    assert_eq!(world.ok(["account", "revoke", "render farm"]), "");
+    let json = world.json(["account", "list", "--json"]);
+    let account = json.iter().find(|account| account["name"] == "render farm").unwrap();
+    let key_id = reader.split(':').nth(1).unwrap();
+    let expected = json!({"name": "render farm", "role": "reader", "state": "revoked", "expires": null, "key_id": key_id});
+    assert_eq!(*account, expected);
+    let guest = json.iter().find(|account| account["name"] == "guest").unwrap();
+    assert_eq!(guest["expires"], "2100-01-31T12:00:00.000000000Z");
+
+    let refused = world.fails(3, ["--token", &reader, "filespace", "list"]);
+    assert!(refused.contains("revoked"), "{refused}");
+    let json = world.json(["account", "create", "other", "--role", "reader", "--json"]);
+    assert!(is_token(json[0]["token"].as_str().unwrap()) && json[0]["name"] == "other");
+    world.fails(4, ["account", "revoke", "nobody"]);
+    world.fails(1, ["account", "create", "late", "--role", "reader", "--expires", "1999-01-01T00:00:00Z"]);
+    let bad = world.fails(2, ["account", "create", "late", "--role", "reader", "--expires", "soon"]);
+    assert!(bad.contains("--expires") && bad.contains("30d"), "{bad}");
+    world.fails(2, ["account", "create", "x", "--role", "owner"]);
+    world.fails(2, ["account", "create", "x"]);
+}
+
+#[test]
+fn grants() {
+    let world = World::new();
+    let token = token_line(&world.ok(["account", "create", "render", "--role", "writer"]));
+    let mkdir = |at: &str, status| match status {
+        0 => drop(world.ok(["--token", &token, "mkdir", at])),
+        status => drop(world.fails(status, ["--token", &token, "mkdir", at])),
+    };
+    mkdir("projects:/a", 3);
+    assert_eq!(world.ok(["grant", "projects", "render", "reader"]), "");
+    assert_eq!(world.ok(["ls", "projects:/", "--token", &token]), "");
+    mkdir("projects:/a", 3);
+    assert_eq!(world.ok(["grant", "projects", "render", "writer"]), "");
+    mkdir("projects:/a", 0);
+    assert_eq!(world.ok(["grant", "--revoke", "projects", "render"]), "");
+    mkdir("projects:/b", 3);
+    world.fails(4, ["grant", "nothing", "render", "reader"]);
+    world.fails(4, ["grant", "projects", "nobody", "reader"]);
+    world.fails(2, ["grant", "projects", "render"]);
+    world.fails(2, ["grant", "projects", "render", "king"]);
+    world.fails(2, ["grant", "--revoke", "projects", "render", "reader"]);
+}
+
+#[test]
+fn a_command_needs_a_token_that_is_known() {
+    let world = World::new();
+    let missing = world.command(["filespace", "list"]).env_remove("LUCIDLINK_TOKEN").output().unwrap();
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(String::from_utf8(missing.stderr).unwrap().contains("set LUCIDLINK_TOKEN"));
+    let malformed = world.fails(3, ["--token", "sa_live:12:5ec4e7", "filespace", "list"]);
+    assert!(malformed.contains("token") && !malformed.contains("5ec4e7"), "{malformed}");
+    let unknown = format!("sa_live:{}:{}", "ab".repeat(16), "cd".repeat(32));
+    let refused = world.fails(3, ["--token", &unknown, "filespace", "list"]);
+    assert!(refused.contains("unknown") && !refused.contains("cdcd"), "{refused}");
+    let nowhere = format!("file://{}/nowhere", world.dir.path().display());
+    world.fails(4, ["--url", &nowhere, "filespace", "list"]);
+    let bad = world.fails(2, ["--url", "ftp://host", "filespace", "list"]);
+    assert!(bad.contains("ftp") && bad.contains("file:///folder"), "{bad}");
+}
