@@ -62,7 +62,7 @@ void measure_link(void) {
     in_child(make_large);
     for (int run = 0; run < runs; run++) in_child(link_once);
     snprintf(work, sizeof work, "start, authenticate, link, %d files", large);
-    print_time(work, "ms", link_time, 3000);
-    print_time("  first get_entry after it", "ms", first_look, 0);
-    print_time("  get_entry of all, random order, warm", "k/s", large_looks, 0);
+    print_alone(work, "ms", link_time, 3000);
+    print_alone("  first get_entry after it", "ms", first_look, 0);
+    print_alone("  get_entry of all, random order, warm", "k/s", large_looks, 0);
 }

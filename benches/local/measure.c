@@ -129,7 +129,7 @@ void print_row(const char *work, const char *unit, const figure *here, const cha
     fflush(stdout);
 }
 
-void print_time(const char *work, const char *unit, const figure *here, double reach) {
+void print_alone(const char *work, const char *unit, const figure *here, double reach) {
     char a[64], goal[32] = "";
     double samples[MAX_RUNS];
     const char *verdict = sorted(here, samples) > reach ? "  short" : "";

@@ -36,8 +36,8 @@ void print_head(void);
 void print_row(const char *work, const char *unit, const figure *here, const char *limit_name,
                const figure *limit, double reach);
 
-/* Prints a time, which is to be at most `reach` (0: not fixed). */
-void print_time(const char *work, const char *unit, const figure *here, double reach);
+/* Prints a figure that has no limit beside it; a time is to be at most `reach` (0: not fixed). */
+void print_alone(const char *work, const char *unit, const figure *here, double reach);
 
 /* Runs `work` in a process of its own and waits for it; if that fails, so does this one. */
 void in_child(void (*work)(void));

@@ -11,10 +11,10 @@ use crate::error::{Error, Result, Status};
 use crate::ids::{Hash, Seq};
 use crate::log::envelope::{self, Envelope, SlotView};
 use crate::log::{Append, chain};
-use crate::state::apply::{self, InlineArea, Judgement};
+use crate::state::apply::{self, InlineArea, Judgement, Void};
 use crate::state::ops::Body;
 use crate::state::source::Stop;
-use crate::state::{Changes, Replica};
+use crate::state::{Changes, Replica, Tables};
 
 /// Slots read at once while catching up, and about how many bytes.
 const READ_SLOTS: usize = 256;
@@ -62,6 +62,7 @@ impl Link {
         loop {
             let slots = self.log.read(self.position().next(), READ_SLOTS, READ_BYTES).map_err(Error::from)?;
             if slots.is_empty() {
+                self.fork.store(self.read(|state| Ok(state.header()?.fork))?, Ordering::Relaxed);
                 return Ok(());
             }
             for (at, bytes) in slots {
@@ -124,6 +125,11 @@ impl Link {
         let (author, slot, envelope) = match (judgement, slot, envelope) {
             (Judgement::Consume(author), Some(slot), Some(envelope)) => (author, slot, envelope),
             (Judgement::Void(reason), _, _) => {
+                if reason != Void::OutOfOrder {
+                    crate::report::warn(|| {
+                        format!("slot {at} of filespace {} has no effect: {reason:?}", self.id)
+                    });
+                }
                 return Ok(Judged { changes: apply::void(replica, at, reason)?, diverged: false });
             }
             (Judgement::Consume(_), _, _) => return Err(Stop::Corrupt("a slot that is no commit").into()),

@@ -51,6 +51,8 @@ pub struct Link {
     /// This link in the process-wide block cache.
     instance: u64,
     options: LinkOptions,
+    /// Where the log has a fork, once that is known; 0 if it has none.
+    pub(super) fork: AtomicU64,
     /// Why nothing works any more, once that is so.
     broken: RwLock<Option<Broken>>,
     closed: AtomicBool,
@@ -148,6 +150,7 @@ impl Link {
             account,
             instance,
             options,
+            fork: AtomicU64::new(0),
             broken: RwLock::new(None),
             closed: AtomicBool::new(false),
         };
@@ -244,9 +247,12 @@ impl Link {
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::new(Status::NotLinked, "the filespace is not linked any more; link it again"));
         }
-        match &*self.broken.read() {
-            Some(broken) => Err(Error::new(broken.status, broken.message.clone())),
-            None => Ok(()),
+        if let Some(broken) = &*self.broken.read() {
+            return Err(Error::new(broken.status, broken.message.clone()));
+        }
+        match self.fork.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            at => Err(forked(at)),
         }
     }
 
@@ -358,6 +364,15 @@ impl Link {
         let salt = self.env.random_bytes()?;
         Ok(NewObjectKey { generation, salt, key: self.object_key(generation, &salt, kind, object)? })
     }
+}
+
+/// Nothing behind a fork can be trusted: what is missing there is not known.
+pub(super) fn forked(at: u64) -> Error {
+    let what = format!(
+        "the log has a fork at position {at}: a slot before it was changed, or its author saw another log; an admin \
+         must restore the log or accept it"
+    );
+    Error::new(Status::LogForked, what)
 }
 
 /// The key of an object that is about to be sealed, and what its header says.

@@ -10,7 +10,7 @@ use prost::Message;
 use super::InlineBlock;
 use super::draft::Draft;
 use super::follow::{Own, commit_object, payload_key};
-use super::link::Link;
+use super::link::{Link, forked};
 use crate::content::pack::PackWriter;
 use crate::content::writer::{StoredPack, put_pack};
 use crate::crypto::seal::Kind;
@@ -263,9 +263,4 @@ pub(crate) fn registration(pack: &StoredPack) -> NewPack {
 
 fn deleted() -> Error {
     Error::new(Status::FilespaceDeleted, "the filespace was deleted")
-}
-
-fn forked(at: u64) -> Error {
-    let what = format!("the log has a fork at position {at}; an admin must accept it");
-    Error::new(Status::LogForked, what)
 }

@@ -18,6 +18,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use super::{Append, CommitLog, LogError};
+use crate::crypto::sha256;
 use crate::ids::Seq;
 
 const DATABASE: &str = "log.sqlite";
@@ -45,10 +46,10 @@ impl SqliteLog {
         };
         let connection = connect(folder, busy_timeout)?;
         connection.execute_batch(
-            "CREATE TABLE slot (n INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+            "CREATE TABLE slot (n INTEGER PRIMARY KEY, sum INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
              CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;",
         )?;
-        connection.execute("INSERT INTO slot VALUES (0, ?1)", [genesis])?;
+        connection.execute("INSERT INTO slot VALUES (0, ?1, ?2)", params![sum(genesis), genesis])?;
         connection.execute("INSERT INTO meta VALUES ('durable', 0), ('boot', ?1)", [boot_id()])?;
         connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         drop(connection);
@@ -95,8 +96,8 @@ impl CommitLog for SqliteLog {
             return Ok(Append::Occupied);
         }
         transaction
-            .prepare_cached("INSERT INTO slot VALUES (?1, ?2)")?
-            .execute(params![slot.0 as i64, bytes])?;
+            .prepare_cached("INSERT INTO slot VALUES (?1, ?2, ?3)")?
+            .execute(params![slot.0 as i64, sum(bytes), bytes])?;
         write_counter(&self.counter, slot)?;
         match transaction.commit() {
             Ok(()) => Ok(Append::Landed(slot)),
@@ -107,16 +108,18 @@ impl CommitLog for SqliteLog {
     fn read(&self, from: Seq, limit: usize, max_bytes: usize) -> Result<Vec<(Seq, Bytes)>, LogError> {
         let reader = self.reader.lock();
         let mut statement =
-            reader.prepare_cached("SELECT n, bytes FROM slot WHERE n >= ?1 ORDER BY n LIMIT ?2")?;
+            reader.prepare_cached("SELECT n, sum, bytes FROM slot WHERE n >= ?1 ORDER BY n LIMIT ?2")?;
         let mut rows = statement.query(params![from.0 as i64, limit.min(i64::MAX as usize) as i64])?;
         let (mut slots, mut total, mut expected) = (Vec::new(), 0, from);
         while let Some(row) = rows.next()? {
             let n: i64 = row.get(0)?;
             let slot = Seq(n as u64);
-            let bytes = Bytes::copy_from_slice(blob(row.get_ref(1)?)?);
+            let bytes = Bytes::copy_from_slice(blob(row.get_ref(2)?)?);
             if slot != expected {
-                let gap = format!("slot {expected} is missing");
-                return Err(LogError::Damaged(gap.into()));
+                return Err(LogError::Damaged(format!("slot {expected} is missing").into()));
+            }
+            if row.get::<_, i64>(1)? != sum(&bytes) {
+                return Err(LogError::Damaged(format!("slot {slot} is not as it was written").into()));
             }
             expected = slot.next();
             total += bytes.len();
@@ -217,6 +220,12 @@ fn last_slot(connection: &Connection) -> Result<Seq, LogError> {
     let n: Option<i64> =
         connection.prepare_cached("SELECT max(n) FROM slot")?.query_row([], |row| row.get(0))?;
     n.map(|n| Seq(n as u64)).ok_or_else(|| LogError::Damaged("the log has no slot".into()))
+}
+
+/// A checksum against accidents; against malice there are signatures and the chain.
+fn sum(bytes: &[u8]) -> i64 {
+    let hash = sha256(bytes).0;
+    i64::from_le_bytes([hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]])
 }
 
 fn write_counter(counter: &File, head: Seq) -> Result<(), LogError> {

@@ -91,12 +91,11 @@ pub fn judge(
             let next = s.last_k + 1;
             (s, next)
         }
-        None if envelope.k == 1 => {
+        None => {
             let Ok(number) = u32::try_from(at.0) else { return unauthentic };
             let key_id = Bytes::copy_from_slice(&envelope.key_id.0);
             (Session { number, key_id, ..Session::default() }, 1)
         }
-        None => return unauthentic,
     };
     let Ok(sign) = <&[u8; 32]>::try_from(&member.sign[..]) else { return unauthentic };
     if !verify(sign) {

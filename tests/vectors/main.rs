@@ -5,11 +5,12 @@
 mod refusals;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use lucidlink::codec;
-use lucidlink::content::pack::PackWriter;
+use lucidlink::content::pack::{PackWriter, SealedPack};
 use lucidlink::content::store::Store;
 use lucidlink::content::store::folder::FolderStore;
 use lucidlink::crypto::account::{AccountKeys, SigningKey};
@@ -21,12 +22,11 @@ use lucidlink::env::Env;
 use lucidlink::filespace::genesis::{Genesis, log_id};
 use lucidlink::filespace::{block_extent, inline_extent};
 use lucidlink::ids::{Hash, Incarnation, Ino, LogId, PackId, Seq, SessionId, SessionNo};
+use lucidlink::log::chain;
 use lucidlink::log::envelope::{Envelope, InlineLayout, SlotView, body_len, open_body, seal_payload};
-use lucidlink::log::sqlite::SqliteLog;
-use lucidlink::log::{CommitLog, chain};
 use lucidlink::state::apply::{InlineArea, Judgement, consume, judge};
 use lucidlink::state::hash::StateHash;
-use lucidlink::state::ops::{Body, Content, Create, Op, OpenSession, Transaction};
+use lucidlink::state::ops::{Body, Content, Create, Extent, Hop, NewPack, Op, OpenSession, Transaction};
 use lucidlink::state::part::BlockBuilder;
 use lucidlink::state::value::Outcome;
 use lucidlink::state::{Replica, Source};
@@ -162,6 +162,11 @@ impl Vectors {
         self.text(name, &hex(bytes));
     }
 
+    /// A vector that was made before.
+    fn find(&self, name: &str) -> &str {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| &value[..]).unwrap()
+    }
+
     /// Bytes that the document gives.
     fn given(&mut self, name: &str) -> Vec<u8> {
         let text = document().get(name).copied().unwrap_or_else(|| panic!("docs/vectors.txt has no {name}"));
@@ -227,7 +232,20 @@ fn seals(world: &World, out: &mut Vectors) {
     let pack = pack.finish().unwrap();
     out.bytes("pack.object", &pack.bytes);
     out.bytes("pack.index_hash", &pack.index_hash.0);
+    out.bytes("pack.offered", &offered(id, &pack).encode_to_vec());
     out.bytes("pack.extent", &block_extent(0, HELLO.len() as u32, id, place).encode_to_vec());
+}
+
+/// How a commit offers a pack.
+fn offered(id: PackId, pack: &SealedPack) -> NewPack {
+    NewPack {
+        id: Bytes::copy_from_slice(&id.0),
+        generation: pack.generation,
+        salt: Bytes::copy_from_slice(&pack.salt),
+        size: pack.bytes.len() as u64,
+        blocks: pack.blocks,
+        index_hash: Bytes::copy_from_slice(&pack.index_hash.0),
+    }
 }
 
 fn log(world: &World, out: &mut Vectors) {
@@ -289,6 +307,21 @@ fn log(world: &World, out: &mut Vectors) {
         out.text(&format!("outcome.{name}"), &format!("{} {}", outcome.refusal, outcome.op));
     }
     state(&replica, out);
+
+    let pack = NewPack::decode(&unhex(out.find("pack.offered"))[..]).unwrap();
+    let unused =
+        NewPack { id: Bytes::copy_from_slice(&PackId::new(SessionNo(1), counting(0xc0)).0), ..pack.clone() };
+    let extents = vec![Extent::decode(&unhex(out.find("pack.extent"))[..]).unwrap()];
+    let content = Content { ino: ino.0, extents, size: HELLO.len() as u64, time: CREATED + 3 };
+    let stale = Hop::new(Ino::ROOT, "gone", ino);
+    let replace = |hops| Transaction { hops, ops: vec![Op::Replace(content.clone()).wrap()] };
+    let transactions = vec![replace(vec![stale]), replace(vec![])];
+    let body = Body { state_hash: hash_of(&replica), packs: vec![pack, unused], transactions };
+    out.bytes("slot.4.body", &body.encode_to_vec());
+    let slot = out.given("slot.4");
+    let (opened, outcomes) = world.apply(&mut replica, &slot);
+    assert_eq!((opened, outcomes[0].refusal, outcomes[1].refusal), (body, 1, 0));
+    state(&replica, out);
 }
 
 fn hash_of(replica: &Replica) -> Bytes {
@@ -327,6 +360,21 @@ fn the_code_makes_the_bytes_of_the_document() {
     assert!(document.is_empty(), "nothing makes {:?}", document.keys());
 }
 
+/// The slots of the log in a folder, read from its database.
+fn slots(folder: &Path) -> Vec<Vec<u8>> {
+    let database = rusqlite::Connection::open(folder.join("log.sqlite")).unwrap();
+    let version: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    let mut statement = database.prepare("SELECT n, sum, bytes FROM slot ORDER BY n").unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+    let rows: Vec<(u64, i64, Vec<u8>)> = rows.collect::<Result<_, _>>().unwrap();
+    for (at, (n, sum, bytes)) in rows.iter().enumerate() {
+        assert_eq!((at as u64, sha256(bytes).0[..8].to_vec()), (*n, sum.to_le_bytes().to_vec()));
+    }
+    let head = std::fs::read(folder.join("head")).unwrap();
+    assert_eq!((version, head), (1, (rows.len() as u64 - 1).to_le_bytes().to_vec()));
+    rows.into_iter().map(|(_, _, bytes)| bytes).collect()
+}
+
 /// The workspace's log and names, read by the rules of the document.
 #[test]
 fn a_workspace_is_read_by_the_rules_of_the_document() {
@@ -334,8 +382,7 @@ fn a_workspace_is_read_by_the_rules_of_the_document() {
     let location = Location::from(folder.path().to_owned());
     let timeout = Duration::from_secs(20);
     let token = Workspace::create(&location, "studio", &Env::system(), timeout).unwrap();
-    let slots = SqliteLog::open(folder.path(), timeout).unwrap().read(Seq(0), 10, usize::MAX).unwrap();
-    let [(_, genesis), (_, first)] = &slots[..] else { panic!("{} slots", slots.len()) };
+    let [genesis, first] = &slots(folder.path())[..] else { panic!("not two slots") };
     let id = LogId(hash("lucidlink/workspace-genesis/v1", &[genesis]).0);
     let account = AccountKeys::derive(&token.secret, &id).unwrap();
     assert_eq!(account.key_id(), token.key_id);
