@@ -32,6 +32,8 @@ const SHORT_TAIL: u64 = 512;
 /// In between, one is due when what changed is no longer small beside the state: so all checkpoints together
 /// write a few times what the last one holds, however small the commits are.
 const LONG_TAIL: u64 = 16 << 10;
+/// Commits behind it above which a link that ends writes one: it has the time, and the next newcomer would not.
+const TAIL_AT_END: u64 = 2048;
 const SMALL: u64 = 2;
 
 /// Blocks of parts, kept in the process-wide cache as they were stored; the last few also here, so that a tiny
@@ -165,6 +167,11 @@ impl Link {
         let replica = self.replica.read();
         let (tail, bytes) = replica.tail();
         tail > LONG_TAIL || tail > SHORT_TAIL && SMALL * bytes as u64 > replica.parts().plain_len()
+    }
+
+    /// Whether a newcomer would have much to replay.
+    pub(super) fn is_tail_long(&self) -> bool {
+        self.replica.read().tail().0 > TAIL_AT_END
     }
 
     /// Writes a checkpoint of the current state and announces it.

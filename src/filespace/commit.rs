@@ -134,7 +134,7 @@ impl Link {
     /// `Timeout`; if it was already on its way it may still take effect, and the error says so.
     pub fn commit(self: &Arc<Link>, draft: Draft, deadline: Instant) -> Result<Committed, CommitError> {
         let committed = self.commit_in_turn(draft, deadline)?;
-        self.maybe_checkpoint();
+        self.start_housekeeping();
         Ok(committed)
     }
 

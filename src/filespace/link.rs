@@ -45,8 +45,8 @@ pub struct Link {
     pub(super) checkpointing: Mutex<()>,
     /// The position below which none is due.
     pub(super) checkpoint_from: AtomicU64,
-    /// Whether a background thread is asked to write one.
-    checkpoint_asked: AtomicBool,
+    /// A background thread is at it.
+    housekeeping: AtomicBool,
     runtime: Handle,
     /// This link in the process-wide block cache.
     instance: u64,
@@ -135,7 +135,7 @@ impl Link {
             part_blocks: Arc::new(PartBlocks::new(instance)),
             checkpointing: Mutex::new(()),
             checkpoint_from: AtomicU64::new(0),
-            checkpoint_asked: AtomicBool::new(false),
+            housekeeping: AtomicBool::new(false),
             runtime,
             replica: RwLock::new(Replica::new(&genesis.birth()?)),
             position: AtomicU64::new(0),
@@ -221,7 +221,11 @@ impl Link {
 
     /// Ends the link's session, if it has one, and refuses everything afterwards. Calling it again does
     /// nothing.
-    pub fn close(&self) -> Result<()> {
+    pub fn close(self: &Arc<Link>) -> Result<()> {
+        if self.check_usable().is_ok() && !self.is_read_only() && self.is_tail_long() {
+            let written = self.write_checkpoint();
+            self.report("a checkpoint", written);
+        }
         if !self.shut() || self.broken.read().is_some() {
             return Ok(());
         }
@@ -271,20 +275,30 @@ impl Link {
         *current = replica;
     }
 
-    /// Starts a checkpoint in the background if one is due.
-    pub(super) fn maybe_checkpoint(self: &Arc<Link>) {
-        if !self.checkpoint_is_due() || self.checkpoint_asked.swap(true, Ordering::AcqRel) {
+    /// Starts what is due in the background: the log's upkeep, a checkpoint.
+    pub(super) fn start_housekeeping(self: &Arc<Link>) {
+        let due = self.log.upkeep_is_due() || self.checkpoint_is_due();
+        if !due || self.housekeeping.swap(true, Ordering::AcqRel) {
             return;
         }
         let link = self.clone();
         self.runtime.spawn_blocking(move || {
-            if let Err(error) = link.write_checkpoint() {
-                crate::report::warn(|| {
-                    format!("a checkpoint of filespace {} was not written: {error}", link.id)
-                });
+            if link.log.upkeep_is_due() {
+                let done = link.log.upkeep().map_err(Error::from);
+                link.report("upkeep of the log", done);
             }
-            link.checkpoint_asked.store(false, Ordering::Release);
+            if link.checkpoint_is_due() {
+                let written = link.write_checkpoint();
+                link.report("a checkpoint", written);
+            }
+            link.housekeeping.store(false, Ordering::Release);
         });
+    }
+
+    fn report(&self, what: &str, result: Result<()>) {
+        if let Err(error) = result {
+            crate::report::warn(|| format!("{what} of filespace {} failed: {error}", self.id));
+        }
     }
 
     pub(super) fn break_with(&self, status: Status, message: String) {

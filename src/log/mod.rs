@@ -47,6 +47,16 @@ pub trait CommitLog: Send + Sync {
     /// A range of one slot's bytes, exactly.
     fn read_range(&self, slot: Seq, offset: u64, len: u32) -> Result<Bytes, LogError>;
 
+    /// Whether [`CommitLog::upkeep`] should be called soon, in the background.
+    fn upkeep_is_due(&self) -> bool {
+        false
+    }
+
+    /// Work of the log's own that no caller has to wait for.
+    fn upkeep(&self) -> Result<(), LogError> {
+        Ok(())
+    }
+
     /// A cheap look at the last slot's number: never less than any append that was answered before; it may
     /// run ahead of what `read` returns.
     fn head(&self) -> Result<Seq, LogError>;

@@ -8,7 +8,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +25,9 @@ use crate::ids::Seq;
 const DATABASE: &str = "log.sqlite";
 const COUNTER: &str = "head";
 const SCHEMA_VERSION: i64 = 1;
+/// Bytes in the write-ahead log after which upkeep is due, and what a commit adds to it beside its own.
+const WAL_BYTES: u64 = 16 << 20;
+const PAGES_A_COMMIT: u64 = 8 << 10;
 
 /// A log in a folder.
 pub struct SqliteLog {
@@ -31,6 +35,11 @@ pub struct SqliteLog {
     reader: Mutex<Connection>,
     counter: File,
     durable: Mutex<Seq>,
+    folder: PathBuf,
+    /// Does the upkeep.
+    keeper: Mutex<Option<Connection>>,
+    /// Bytes appended since the last upkeep.
+    in_wal: AtomicU64,
 }
 
 impl SqliteLog {
@@ -83,6 +92,9 @@ impl SqliteLog {
             reader: Mutex::new(reader),
             counter,
             durable: Mutex::new(Seq(0)),
+            folder: folder.to_owned(),
+            keeper: Mutex::new(None),
+            in_wal: AtomicU64::new(0),
         })
     }
 }
@@ -90,19 +102,23 @@ impl SqliteLog {
 impl CommitLog for SqliteLog {
     fn append(&self, bytes: &[u8], after: Seq) -> Result<Append, LogError> {
         let slot = after.next();
-        let mut writer = self.writer.lock();
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if last_slot(&transaction)? != after {
-            return Ok(Append::Occupied);
+        let writer = self.writer.lock();
+        run(&writer, "BEGIN IMMEDIATE")?;
+        let answer = match self.put(&writer, slot, bytes) {
+            Ok(true) => match run(&writer, "COMMIT") {
+                Ok(()) => {
+                    self.in_wal.fetch_add(bytes.len() as u64 + PAGES_A_COMMIT, Ordering::Relaxed);
+                    return Ok(Append::Landed(slot));
+                }
+                Err(error) => Ok(Append::Unknown(error)),
+            },
+            Ok(false) => Ok(Append::Occupied),
+            Err(error) => Err(error),
+        };
+        if !writer.is_autocommit() {
+            run(&writer, "ROLLBACK")?;
         }
-        transaction
-            .prepare_cached("INSERT INTO slot VALUES (?1, ?2, ?3)")?
-            .execute(params![slot.0 as i64, sum(bytes), bytes])?;
-        write_counter(&self.counter, slot)?;
-        match transaction.commit() {
-            Ok(()) => Ok(Append::Landed(slot)),
-            Err(error) => Ok(Append::Unknown(error.into())),
-        }
+        answer
     }
 
     fn read(&self, from: Seq, limit: usize, max_bytes: usize) -> Result<Vec<(Seq, Bytes)>, LogError> {
@@ -146,6 +162,21 @@ impl CommitLog for SqliteLog {
         if bytes.len() != len as usize { Err(missing()) } else { Ok(bytes) }
     }
 
+    fn upkeep_is_due(&self) -> bool {
+        self.in_wal.load(Ordering::Relaxed) > WAL_BYTES
+    }
+
+    /// Moves the write-ahead log's content into the database; neither readers nor writers wait.
+    fn upkeep(&self) -> Result<(), LogError> {
+        self.in_wal.store(0, Ordering::Relaxed);
+        let mut keeper = self.keeper.lock();
+        let keeper = match &mut *keeper {
+            Some(keeper) => keeper,
+            none => none.insert(connect(&self.folder, Duration::ZERO)?),
+        };
+        Ok(keeper.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
+    }
+
     fn head(&self) -> Result<Seq, LogError> {
         let mut bytes = [0; 8];
         self.counter.read_exact_at(&mut bytes, 0)?;
@@ -176,6 +207,24 @@ impl CommitLog for SqliteLog {
     }
 }
 
+impl SqliteLog {
+    /// Puts a slot, inside a transaction; false if it is taken.
+    fn put(&self, writer: &Connection, slot: Seq, bytes: &[u8]) -> Result<bool, LogError> {
+        if last_slot(writer)?.next() != slot {
+            return Ok(false);
+        }
+        let mut insert = writer.prepare_cached("INSERT INTO slot VALUES (?1, ?2, ?3)")?;
+        insert.execute(params![slot.0 as i64, sum(bytes), bytes])?;
+        write_counter(&self.counter, slot)?;
+        Ok(true)
+    }
+}
+
+fn run(connection: &Connection, statement: &str) -> Result<(), LogError> {
+    connection.prepare_cached(statement)?.execute([])?;
+    Ok(())
+}
+
 fn record_durable(writer: &mut Connection, upto: Seq) -> Result<(), LogError> {
     let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute(
@@ -194,6 +243,8 @@ fn connect(folder: &Path, busy_timeout: Duration) -> Result<Connection, LogError
     connection.pragma_update(None, "mmap_size", 0)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
+    // A commit is not to wait for that; see `upkeep`.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(16);

@@ -1,6 +1,6 @@
 /* The library is loaded, used on several threads, and unloaded, again and again: it is linked so that it stays (nodelete),
  * because threads of a host may still run its destructors. Not linked with the library, hence without check.h.
- * usage: dlopen PATH-OF-LIBRARY FOLDER
+ * usage: dlopen FOLDER, which has the library in lib/
  */
 #define _XOPEN_SOURCE 700
 
@@ -25,7 +25,6 @@ static int passed;
         __atomic_add_fetch(&passed, 1, __ATOMIC_RELAXED); \
     } while (0)
 
-static const char *path;
 static void *library;
 
 /* A function of the library; ISO C has no conversion from an object to a function pointer. */
@@ -49,7 +48,7 @@ static void *use(void *unused)
     return NULL;
 }
 
-static void load_and_use(const char *folder)
+static void load_and_use(const char *path, const char *folder)
 {
     ll_status (*config_new)(ll_config *, struct ll_error *);
     ll_status (*config_set)(ll_config, const char *, const char *, struct ll_error *);
@@ -90,11 +89,12 @@ static void load_and_use(const char *folder)
 
 int main(int count, char **arguments)
 {
+    char path[4096];
     int n;
-    CHECK(count == 3);
-    path = arguments[1];
+    CHECK(count == 2);
+    snprintf(path, sizeof path, "%s/lib/liblucidlink.so.0", arguments[1]);
     for (n = 0; n < 5; n++)
-        load_and_use(arguments[2]);
+        load_and_use(path, arguments[1]);
     printf("%d passed, 0 failed\n", passed);
     return 0;
 }

@@ -1,4 +1,5 @@
-# Lists the errors that lucidlink.h documents: a line "function LL_ERR_NAME" each.
+# Lists the errors that lucidlink.h documents: a line "function LL_ERR_NAME" each, and "function others" where the text
+# refers to what else can fail.
 # usage: awk -f documented.awk lucidlink.h
 
 /^\/\*\*/ { text = "" }
@@ -9,6 +10,7 @@
 open && match($0, /ll_[a-z_]+\(/) && name == "" { name = substr($0, RSTART, RLENGTH - 1) }
 open && /;/ {
     sub(/.*Errors:/, "", text)
+    if (text ~ /what .* can fail with/) print name, "others"
     while (match(text, /LL_ERR_[A-Z_]+/)) {
         print name, substr(text, RSTART, RLENGTH)
         text = substr(text, RSTART + RLENGTH)

@@ -42,12 +42,13 @@ static void look_at_signals(struct dispositions *now)
 static void signals_are_unchanged(const struct dispositions *before)
 {
     struct dispositions now;
-    int n;
+    int n, m;
     look_at_signals(&now);
     for (n = 1; n < SIGNALS; n++) {
         CHECK(now.actions[n].sa_handler == before->actions[n].sa_handler);
         CHECK(now.actions[n].sa_flags == before->actions[n].sa_flags);
-        CHECK(memcmp(&now.actions[n].sa_mask, &before->actions[n].sa_mask, sizeof(sigset_t)) == 0);
+        for (m = 1; m < SIGNALS; m++)
+            CHECK(sigismember(&now.actions[n].sa_mask, m) == sigismember(&before->actions[n].sa_mask, m));
         CHECK(sigismember(&now.mask, n) == sigismember(&before->mask, n));
     }
 }

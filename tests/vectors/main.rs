@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
 
 mod refusals;
+mod verdicts;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -99,9 +100,14 @@ impl World {
         let key = ObjectKey::derive(&self.key, &salt, Kind::Commit, &self.filespace, &object);
         let inline = inline.iter().map(|b| (Codec::None, b.len() as u32, *b));
         let payload = seal_payload(&key, &body.encode_to_vec(), inline).unwrap();
-        let envelope = Envelope {
+        self.envelope(replica, k, &payload, salt).encode_signed(&payload, |m| self.account.sign(m))
+    }
+
+    /// The envelope of commit k of the session `a0 a1 ...`.
+    fn envelope(&self, replica: &Replica, k: u64, payload: &[u8], salt: [u8; 32]) -> Envelope {
+        Envelope {
             incarnation: Incarnation([0; 16]),
-            session,
+            session: SessionId(counting(0xa0)),
             k,
             seen: replica.position(),
             chain_at_seen: replica.chain(),
@@ -110,10 +116,9 @@ impl World {
             salt,
             clear: Bytes::new(),
             payload_len: payload.len() as u32,
-            payload_hash: sha256(&payload),
+            payload_hash: sha256(payload),
             out_of_line: false,
-        };
-        envelope.encode_signed(&payload, |m| self.account.sign(m))
+        }
     }
 
     /// Applies a slot as any client does, and returns its body and its outcomes.
@@ -322,6 +327,12 @@ fn log(world: &World, out: &mut Vectors) {
     let (opened, outcomes) = world.apply(&mut replica, &slot);
     assert_eq!((opened, outcomes[0].refusal, outcomes[1].refusal), (body, 1, 0));
     state(&replica, out);
+
+    let next = world.envelope(&replica, 5, b"", counting(0x85));
+    for (name, slot, verdict) in verdicts::verdicts(&replica, &next, &world.account) {
+        out.bytes(&format!("slot.5.{name}"), &slot);
+        out.text(&format!("verdict.{name}"), verdict);
+    }
 }
 
 fn hash_of(replica: &Replica) -> Bytes {
@@ -366,9 +377,9 @@ fn slots(folder: &Path) -> Vec<Vec<u8>> {
     let version: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     let mut statement = database.prepare("SELECT n, sum, bytes FROM slot ORDER BY n").unwrap();
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
-    let rows: Vec<(u64, i64, Vec<u8>)> = rows.collect::<Result<_, _>>().unwrap();
+    let rows: Vec<(i64, i64, Vec<u8>)> = rows.collect::<Result<_, _>>().unwrap();
     for (at, (n, sum, bytes)) in rows.iter().enumerate() {
-        assert_eq!((at as u64, sha256(bytes).0[..8].to_vec()), (*n, sum.to_le_bytes().to_vec()));
+        assert_eq!((at as i64, sha256(bytes).0[..8].to_vec()), (*n, sum.to_le_bytes().to_vec()));
     }
     let head = std::fs::read(folder.join("head")).unwrap();
     assert_eq!((version, head), (1, (rows.len() as u64 - 1).to_le_bytes().to_vec()));
