@@ -104,7 +104,7 @@ impl Data {
         let random = SeededRandom::new(self.seed);
         // Every other one shrinks under compression.
         let byte = |i: usize, word: u64| {
-            if self.seed % 2 == 0 { (word >> (i % 8 * 8)) as u8 } else { word as u8 & 3 }
+            if self.seed.is_multiple_of(2) { (word >> (i % 8 * 8)) as u8 } else { word as u8 & 3 }
         };
         let mut bytes = Vec::with_capacity(self.len);
         while bytes.len() < self.len {

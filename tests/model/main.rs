@@ -4,7 +4,7 @@
 //! A failure prints its seed; `LUCIDLINK_SEED=<seed>` runs that one alone. `LUCIDLINK_SEEDS` and `LUCIDLINK_CALLS`
 //! say how many seeds and how many calls of each are run, `LUCIDLINK_COMPARE` after how many calls everything is
 //! compared; with `LUCIDLINK_TRACE=1` every call is printed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub, clippy::print_stderr)]
 
 #[path = "../support/abi.rs"]
 mod abi;
@@ -43,7 +43,7 @@ fn run(abi: &Rc<Abi>, seed: u64, clients: usize, calls: u64) {
     for n in 0..calls {
         let client = (random.next_u64() % clients as u64) as usize;
         let mut model = Model { tree: &mut tree, opened: &mut opened[client] };
-        if random.next_u64() % 400 == 0 {
+        if random.next_u64().is_multiple_of(400) {
             model.reopen();
             real[client].reopen();
             continue;
@@ -64,9 +64,9 @@ fn run(abi: &Rc<Abi>, seed: u64, clients: usize, calls: u64) {
         }
     }
     compare(seed, calls, &mut tree, &opened, &mut real);
-    for client in 0..clients {
-        Model { tree: &mut tree, opened: &mut opened[client] }.reopen();
-        real.remove(0);
+    for (opened, real) in opened.iter_mut().zip(real) {
+        Model { tree: &mut tree, opened }.reopen();
+        drop(real);
     }
     compare(seed, calls, &mut tree, &[Opened::default()], &mut [Linked::new(abi, &url, &token)]);
 }
