@@ -214,9 +214,17 @@ impl File {
         let offset = handle.position;
         let base = handle.base.clone();
         let len = available(offset, state.size(&base), out.len());
-        state.handle(self.id)?.position = offset + len as u64;
-        self.fill(state, &base, offset, &mut out[..len])?;
-        Ok(len)
+        // Moved first: another thread that reads meanwhile goes on behind this.
+        let end = offset + len as u64;
+        state.handle(self.id)?.position = end;
+        let filled = self.fill(state, &base, offset, &mut out[..len]);
+        if filled.is_err()
+            && let Ok(handle) = self.lock().handle(self.id)
+            && handle.position == end
+        {
+            handle.position = offset;
+        }
+        filled.map(|()| len)
     }
 
     /// Reads at an offset, without the handle's position.
