@@ -8,9 +8,11 @@ use lucidlink::daemon::Daemon;
 use lucidlink::daemon::config::Config;
 use lucidlink::daemon::filespace::{Filespace, LinkRequest, SyncMode};
 use lucidlink::daemon::storage::StorageMode;
-use lucidlink::env::Env;
+use lucidlink::env::{Env, ManualClock};
 use lucidlink::error::Status;
+use lucidlink::filespace::Draft;
 use lucidlink::fs::{Mode, Path};
+use lucidlink::state::ops::{End, Op};
 use lucidlink::state::value::{Kind, Role};
 use lucidlink::workspace::{Location, Workspace};
 
@@ -163,4 +165,92 @@ fn a_checkpoint_carries_the_state() {
     }
     assert_eq!(fs_b.fs().list_dir(&path("/")).unwrap().len(), 390);
     assert_eq!(fs_b.fs().link().state_hash(), fs.fs().link().state_hash());
+}
+
+#[test]
+fn handles_that_make_one_name_at_once_all_publish() {
+    let world = World::new();
+    let (a, ws_a) = world.open(&world.admin);
+    ws_a.create_filespace("projects").unwrap();
+    let (b, ws_b) = world.open(&world.admin);
+    let links = [link(&a, &ws_a, "projects"), link(&b, &ws_b, "projects")];
+    for round in 0..150 {
+        let at = format!("/round{round}");
+        std::thread::scope(|scope| {
+            for n in 0..6 {
+                let (filespace, at) = (&links[usize::from(n == 5)], &at);
+                scope.spawn(move || write(filespace, at, format!("content {n}").as_bytes()));
+            }
+        });
+        let content = String::from_utf8(read(&links[0], &at)).unwrap();
+        assert!(content.starts_with("content ") && content.len() == 9, "{content}");
+        assert_eq!(read(&links[1], &at), content.as_bytes());
+    }
+}
+
+#[test]
+fn only_admins_of_the_workspace_grant_and_delete() {
+    let world = World::new();
+    let (a, ws) = world.open(&world.admin);
+    ws.create_filespace("projects").unwrap();
+    for name in ["lead", "guest"] {
+        ws.create_account(name, Role::Writer, 0).unwrap();
+    }
+    let lead = ws.create_account("lead2", Role::Writer, 0).unwrap();
+    ws.grant("projects", "lead2", Role::Admin).unwrap();
+    let (_b, ws_lead) = world.open(&lead);
+    for refused in [
+        ws_lead.grant("projects", "guest", Role::Reader),
+        ws_lead.delete_filespace("projects"),
+        ws_lead.rename_filespace("projects", "other"),
+        ws_lead.revoke_account("guest"),
+    ] {
+        assert_eq!(refused.unwrap_err().status(), Status::AccessDenied);
+    }
+    assert_eq!(read_or_make(&a, &ws), b"content");
+}
+
+fn read_or_make(daemon: &Daemon, workspace: &Workspace) -> Vec<u8> {
+    let filespace = link(daemon, workspace, "projects");
+    write(&filespace, "/file", b"content");
+    read(&filespace, "/file")
+}
+
+#[test]
+fn deleting_a_filespace_can_be_finished_later() {
+    let world = World::new();
+    let (a, ws) = world.open(&world.admin);
+    ws.create_filespace("projects").unwrap();
+    let filespace = link(&a, &ws, "projects");
+    // The first half of it, before the workspace knew.
+    let end = Draft::of(Op::End(End {}));
+    filespace.fs().link().commit(end, filespace.fs().link().deadline()).unwrap();
+    assert_eq!(filespace.fs().list_dir(&path("/")).unwrap_err().status(), Status::FilespaceDeleted);
+    let info = ws.filespace_named("projects").unwrap();
+    ws.delete_filespace("projects").unwrap();
+    assert_eq!(ws.filespace_named("projects").unwrap_err().status(), Status::NotFound);
+    let again = ws.create_filespace("projects").unwrap();
+    assert_ne!(again.id, info.id);
+}
+
+#[test]
+fn an_expired_account_is_told_apart() {
+    let world = World::new();
+    let (_a, ws) = world.open(&world.admin);
+    let expiry = Env::system().clock.now() + 3_600_000_000_000;
+    let token = ws.create_account("guest", Role::Reader, expiry).unwrap();
+    let clock = Arc::new(ManualClock::new(expiry - 1_000_000));
+    let later = Env { clock: clock.clone(), ..Env::system() };
+    let mut config = Config::default();
+    config.set("daemon.allow_multiple", "true").unwrap();
+    config.set("workspace.url", &format!("file://{}/ws", world.folder.path().display())).unwrap();
+    let storage = StorageMode::Sandboxed { parent: world.folder.path().to_owned() };
+    let daemon = Daemon::new(config, storage, later);
+    daemon.start().unwrap();
+    daemon.authenticate(&token).unwrap();
+    clock.advance(1_000_000);
+    let error = daemon.authenticate(&token).err().unwrap();
+    assert_eq!(error.status(), Status::Authentication);
+    assert!(error.to_string().contains("expired"), "{error}");
+    assert_eq!(ws.create_account("late", Role::Reader, 1).unwrap_err().status(), Status::InvalidArgument);
 }

@@ -85,18 +85,19 @@ impl GrantScope {
         Ok(grant)
     }
 
-    /// Opens a stored grant. `admin_key` gives the Ed25519 key of an account that may grant.
-    pub fn open(
+    fn bad(&self, what: &str) -> Error {
+        let scope =
+            format!("generation {} of log {} for account {}", self.generation, self.log, self.recipient);
+        Error::new(Status::Integrity, format!("the grant of {scope} {what}"))
+    }
+
+    /// Checks a stored grant. `admin_key` gives the Ed25519 key of an account that may grant.
+    pub fn verify(
         &self,
         stored: &[u8],
-        account: &AccountKeys,
         admin_key: impl FnOnce(KeyId) -> Option<[u8; 32]>,
-    ) -> Result<Key32> {
-        let bad = |what: &str| {
-            let scope =
-                format!("generation {} of log {} for account {}", self.generation, self.log, self.recipient);
-            Error::new(Status::Integrity, format!("the grant of {scope} {what}"))
-        };
+    ) -> Result<Grant> {
+        let bad = |what| self.bad(what);
         if stored.len() > MAX_LEN {
             return Err(bad("is too large"));
         }
@@ -107,6 +108,18 @@ impl GrantScope {
         if !verify(&public, &self.signed(&grant), &signature) {
             return Err(bad("has a false signature"));
         }
+        Ok(grant)
+    }
+
+    /// Opens a stored grant, once it is checked.
+    pub fn open(
+        &self,
+        stored: &[u8],
+        account: &AccountKeys,
+        admin_key: impl FnOnce(KeyId) -> Option<[u8; 32]>,
+    ) -> Result<Key32> {
+        let bad = |what| self.bad(what);
+        let grant = self.verify(stored, admin_key)?;
         let encapsulated = <Kem as hpke::Kem>::EncappedKey::from_bytes(&grant.encapsulated)
             .map_err(|_| bad("is malformed"))?;
         let opened = single_shot_open::<AesGcm256, HkdfSha256, Kem>(

@@ -42,6 +42,8 @@ pub struct Daemon {
     config: Config,
     storage: StorageMode,
     env: Env,
+    /// Held while it starts, stops or links, which may take time; looking at it does not wait for that.
+    changing: Mutex<()>,
     running: Mutex<Option<Running>>,
 }
 
@@ -73,6 +75,7 @@ impl Daemon {
             config,
             storage,
             env,
+            changing: Mutex::new(()),
             running: Mutex::new(None),
         }
     }
@@ -84,8 +87,8 @@ impl Daemon {
 
     /// Starts it: takes its storage and starts its threads. Again: nothing happens.
     pub fn start(&self) -> Result<()> {
-        let mut running = self.running.lock();
-        if running.is_some() {
+        let _changing = self.changing.lock();
+        if self.is_running() {
             return Ok(());
         }
         let exclusive = !self.config.allow_multiple();
@@ -100,7 +103,7 @@ impl Daemon {
         let started = self.run();
         match started {
             Ok(started) => {
-                *running = Some(started);
+                *self.running.lock() = Some(started);
                 Ok(())
             }
             Err(error) => {
@@ -130,6 +133,7 @@ impl Daemon {
     /// Stops it: unlinks every filespace, with the final sync that its mode asks for, and cleans up. The first
     /// failure of a sync is returned after that. Again: nothing happens.
     pub fn stop(&self) -> Result<()> {
+        let _changing = self.changing.lock();
         let Some(running) = self.running.lock().take() else { return Ok(()) };
         let mut unlinked = Ok(());
         for link in running.links {
@@ -179,20 +183,25 @@ impl Daemon {
 
     /// Links a filespace of a workspace that this daemon has opened. The same one twice is the same link.
     pub fn link(&self, workspace: &Workspace, id: LogId, request: LinkRequest) -> Result<Arc<Filespace>> {
-        let mut guard = self.running.lock();
-        let running = guard.as_mut().ok_or_else(not_running)?;
-        running.links.retain(|link| link.is_linked());
-        if let Some(linked) = running.links.iter().find(|link| link.info().id == id) {
+        let _changing = self.changing.lock();
+        if let Some(linked) = self.linked().into_iter().find(|link| link.info().id == id) {
             if *linked.request() == request {
-                return Ok(linked.clone());
+                return Ok(linked);
             }
             let what =
                 format!("filespace {:?} is linked with other options; unlink it first", linked.info().name);
             return Err(Error::new(Status::InvalidArgument, what));
         }
-        running.storage.filespace(id)?;
+        match &*self.running.lock() {
+            Some(running) => running.storage.filespace(id)?,
+            None => return Err(not_running()),
+        };
         let filespace = Filespace::link(workspace, workspace.filespace_with_id(id)?, request)?;
-        running.links.push(filespace.clone());
+        // Only stop takes it away, and that waits.
+        let mut running = self.running.lock();
+        let links = &mut running.as_mut().ok_or_else(not_running)?.links;
+        links.retain(|link| link.is_linked());
+        links.push(filespace.clone());
         Ok(filespace)
     }
 

@@ -10,9 +10,9 @@ use super::guard::{guard, quiet};
 use super::handle::{self, HandleKind, Object};
 use super::status::ll_status;
 use super::structs::{Sized32, init, read_options};
-use super::text::{buffer, clear, data, put, text};
+use super::text::{buffer, clear, data, path_of, put, text};
 use crate::error::{Error, Result, Status};
-use crate::fs::{File, Mode, Path, Whence};
+use crate::fs::{File, Mode, Whence};
 
 /// An open file. 0 is no handle. @since 0.1.0
 pub type ll_file = u64;
@@ -81,7 +81,7 @@ pub unsafe extern "C" fn ll_file_open(
         }
         let permissions = if options.mode == 0 { FILE_MODE } else { options.mode };
         let mode = Mode::parse(text(mode, "mode")?)?;
-        let opened = linked(filespace)?.0.fs().open(&Path::parse(text(path, "path")?)?, mode, permissions)?;
+        let opened = linked(filespace)?.0.fs().open(&path_of(path, "path")?, mode, permissions)?;
         put(file, "file", handle::insert(Arc::new(FileHandle(opened)), filespace)?)
     })
 }
@@ -335,7 +335,12 @@ pub unsafe extern "C" fn ll_file_refresh(file: ll_file, err: *mut ll_error) -> l
 /// LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_close(file: ll_file, err: *mut ll_error) -> ll_status {
-    guard(file, err, || handle::remove::<FileHandle>(file)?.0.close())
+    guard(file, err, || {
+        let closed = self::file(file)?.0.close();
+        // The handle is there until then, so that a failure inside finds its link.
+        let _ = handle::remove::<FileHandle>(file);
+        closed
+    })
 }
 
 /// Frees a file handle and drops what it wrote and did not publish. Never blocks on log or store and

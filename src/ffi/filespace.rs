@@ -170,7 +170,7 @@ pub unsafe extern "C" fn ll_filespace_sync_all(
     err: *mut ll_error,
 ) -> ll_status {
     // SAFETY: pointers are as documented; each is checked for NULL where it is used.
-    guard(0, err, || unsafe {
+    guard(filespace, err, || unsafe {
         if !position.is_null() {
             check_out(position, "position")?;
         }
@@ -210,7 +210,7 @@ pub unsafe extern "C" fn ll_filespace_statistics(
     err: *mut ll_error,
 ) -> ll_status {
     // SAFETY: pointers are as documented; each is checked for NULL where it is used.
-    guard(0, err, || unsafe {
+    guard(filespace, err, || unsafe {
         check_out(statistics, "statistics")?;
         let counters = self::filespace(filespace)?.0.fs().counters()?;
         put_struct(
@@ -255,7 +255,7 @@ pub unsafe extern "C" fn ll_filespace_size(
     err: *mut ll_error,
 ) -> ll_status {
     // SAFETY: pointers are as documented; each is checked for NULL where it is used.
-    guard(0, err, || unsafe {
+    guard(filespace, err, || unsafe {
         clear(bytes, "bytes")?;
         put(bytes, "bytes", self::filespace(filespace)?.0.fs().counters()?.bytes)
     })
@@ -270,7 +270,7 @@ pub unsafe extern "C" fn ll_filespace_size(
 /// Errors: LL_ERR_INVALID_HANDLE, what ll_filespace_sync_all can fail with. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_filespace_unlink(filespace: ll_filespace, err: *mut ll_error) -> ll_status {
-    guard(0, err, || {
+    guard(filespace, err, || {
         let object = self::filespace(filespace)?;
         let unlinked = object.0.unlink();
         handle::remove_children(filespace);

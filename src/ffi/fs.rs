@@ -9,9 +9,9 @@ use super::guard::{guard, quiet};
 use super::handle::{self, HandleKind, Object};
 use super::status::ll_status;
 use super::structs::{Sized32, check_out, init, put_struct};
-use super::text::{buffer, clear, data, put, put_text, text};
+use super::text::{buffer, clear, data, path_of, put, put_text, text};
 use crate::error::{Error, Result, Status};
-use crate::fs::{Attributes, Entry, Mode, Path};
+use crate::fs::{Attributes, Entry, Mode};
 use crate::state::value::Kind;
 
 /// A list of directory entries. 0 is no handle. @since 0.1.0
@@ -101,13 +101,6 @@ fn c_entry(entry: &Entry, name: *const c_char) -> ll_entry {
         link_count: entry.links,
         name,
     }
-}
-
-/// # Safety
-/// `path` is NULL or NUL-terminated.
-unsafe fn path_of(path: *const c_char, name: &str) -> Result<Path> {
-    // SAFETY: as promised by the caller.
-    Path::parse(unsafe { text(path, name)? })
 }
 
 fn flag(flags: u32, known: u32) -> Result<bool> {

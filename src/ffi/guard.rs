@@ -44,7 +44,7 @@ pub(super) fn quiet(body: impl FnOnce()) {
 fn run(subject: u64, body: impl FnOnce() -> Result<()>) -> Result<()> {
     INSTALL.call_once(install);
     if FORKED.load(Ordering::Relaxed) {
-        let what = "the process was forked; start a daemon in the child before anything else, or exec";
+        let what = "the process was forked after the library was used; exec, or fork before its first use";
         return Err(Error::new(Status::Forked, what));
     }
     let before = IN_CALL.replace(true);
@@ -80,4 +80,53 @@ fn install() {
     }
     // SAFETY: the handler only stores to an atomic, which is allowed between fork and exec.
     unsafe { libc::pthread_atfork(None, None, Some(child)) };
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::daemon::Daemon;
+    use crate::daemon::config::Config;
+    use crate::daemon::filespace::{LinkRequest, SyncMode};
+    use crate::daemon::storage::StorageMode;
+    use crate::env::Env;
+    use crate::fs::{Mode, Path};
+    use crate::workspace::{Location, Workspace};
+
+    #[test]
+    fn a_panic_becomes_a_status_and_poisons_the_link_of_its_subject() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::from(folder.path().join("ws"));
+        let token = Workspace::create(&location, "studio", &Env::system(), Duration::from_secs(9)).unwrap();
+        let mut config = Config::default();
+        config.set("daemon.allow_multiple", "true").unwrap();
+        config.set("workspace.url", &location.to_string()).unwrap();
+        let storage = StorageMode::Sandboxed { parent: folder.path().to_owned() };
+        let daemon = Daemon::new(config, storage, Env::system());
+        daemon.start().unwrap();
+        let workspace = daemon.authenticate(&token).unwrap();
+        let root = Path::parse("/").unwrap();
+        let links = ["one", "two"].map(|name| {
+            let id = workspace.create_filespace(name).unwrap().id;
+            let request = LinkRequest { root: root.clone(), sync_mode: SyncMode::All, read_only: false };
+            daemon.link(&workspace, id, request).unwrap()
+        });
+        let open = |n: usize| {
+            let file = links[n].fs().open(&Path::parse("/f").unwrap(), Mode::parse("w").unwrap(), 0o644);
+            handle::insert(Arc::new(FileHandle(file.unwrap())), 0).unwrap()
+        };
+        let (file, other) = (open(0), open(1));
+        let status = guard(file, std::ptr::null_mut(), || panic!("a bug"));
+        assert_eq!(status, Status::Panic.code());
+        let close =
+            |file: u64| guard(file, std::ptr::null_mut(), || handle::remove::<FileHandle>(file)?.0.close());
+        assert_eq!(close(file), Status::Poisoned.code());
+        assert_eq!(links[0].fs().list_dir(&root).unwrap_err().status(), Status::Poisoned);
+        assert_eq!(close(other), Status::Ok.code(), "other links go on");
+        assert!(daemon.stop().is_err(), "what was open could not be published");
+    }
 }

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, c_char, c_void};
 
 use crate::error::{Error, Result, Status};
+use crate::fs::Path;
 
 fn null(name: &str) -> Error {
     Error::new(Status::InvalidArgument, format!("{name}: it is NULL"))
@@ -19,6 +20,19 @@ pub(super) unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str
     // SAFETY: NUL-terminated by contract.
     let text = unsafe { CStr::from_ptr(text) };
     text.to_str().map_err(|_| Error::new(Status::InvalidArgument, format!("{name}: it is not UTF-8")))
+}
+
+/// A path of the caller's.
+///
+/// # Safety
+/// As for [`text`].
+pub(super) unsafe fn path_of(path: *const c_char, name: &str) -> Result<Path> {
+    // SAFETY: as promised by the caller.
+    let text = unsafe { text(path, name) };
+    match text {
+        Err(error) if !path.is_null() => Err(Error::new(Status::InvalidPath, error.to_string())),
+        text => Path::parse(text?),
+    }
 }
 
 /// A string of the caller's, or none.

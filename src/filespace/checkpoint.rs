@@ -9,7 +9,6 @@ use parking_lot::Mutex;
 use prost::Message;
 
 use super::draft::Draft;
-use super::follow::FollowError;
 use super::link::Link;
 use crate::codec;
 use crate::content::cache::{Block, BlockCache, BlockKey};
@@ -17,13 +16,15 @@ use crate::content::pack::{PackWriter, open_block, parse_header, part_key};
 use crate::crypto::seal::{Kind, ObjectKey};
 use crate::crypto::sha256;
 use crate::error::{Error, Result, Status};
-use crate::ids::{PackId, PartId, Seq};
+use crate::ids::{Hash, PackId, PartId, Seq};
 use crate::state::ops::{Checkpoint, Op};
 use crate::state::part::{
     BlockBuilder, Blocks, INDEX, Manifest, PART_TARGET, PartIndex, PartRef, Parts, SortedBlock, StoredBlock,
 };
 use crate::state::replica::{Replica, Snapshot};
 use crate::state::source::Stop;
+use crate::state::value::CheckpointRecord;
+use crate::state::{Tables, key};
 
 /// Commits behind the last checkpoint below which nobody writes one (and up to a quarter more, by chance, so
 /// that several writers do not start at once).
@@ -115,16 +116,22 @@ impl Link {
         names.sort();
         let mut unusable = None;
         for name in names.iter().rev() {
-            let taken = self.load_checkpoint(name).map(|replica| {
-                self.foreign.skip(replica.position());
+            let taken = self.load_checkpoint(name).map(|(replica, hash)| {
+                let position = replica.position();
+                self.foreign.skip(position);
                 self.set_replica(replica);
+                (position, hash)
             });
-            match taken {
-                Ok(()) => match self.follow(None) {
-                    Ok(()) => return Ok(()),
-                    Err(error @ FollowError::Diverged(_)) => unusable = Some(Error::from(error)),
-                    Err(FollowError::Error(error)) => return Err(error),
-                },
+            let followed = taken.and_then(|(position, hash)| {
+                self.follow(None)?;
+                self.is_announced(position, hash)
+            });
+            match followed {
+                Ok(true) => return Ok(()),
+                Ok(false) => {
+                    let what = format!("the log does not know checkpoint {name}");
+                    unusable = Some(Error::new(Status::Integrity, what));
+                }
                 Err(error) => unusable = Some(error),
             }
         }
@@ -141,7 +148,19 @@ impl Link {
         })
     }
 
-    fn load_checkpoint(&self, name: &str) -> Result<Replica> {
+    /// Whether this is the last checkpoint that a commit behind it has announced, and the log behind it goes on from
+    /// there.
+    fn is_announced(&self, position: Seq, hash: Hash) -> Result<bool> {
+        let (record, header) = self.read(|state| {
+            let record: Option<CheckpointRecord> = state.message(&key::checkpoint(), "checkpoint")?;
+            Ok((record, state.header()?))
+        })?;
+        let known = record.is_some_and(|r| r.position == position.0 && r.manifest_hash[..] == hash.0[..]);
+        Ok(known && header.fork == 0)
+    }
+
+    /// A stored checkpoint, and the hash of its manifest.
+    fn load_checkpoint(&self, name: &str) -> Result<(Replica, Hash)> {
         let damaged = || Error::new(Status::Integrity, format!("object {name} is damaged"));
         let bytes = self.store.get(name)?;
         let (generation, id, salt) = parse_header(&bytes).ok_or_else(damaged)?;
@@ -156,7 +175,8 @@ impl Link {
             return Err(Error::new(Status::LogRolledBack, format!("the log ends before checkpoint {name}")));
         }
         let parts = Parts::new(manifest.parts.clone(), self.part_blocks.clone()).ok_or_else(damaged)?;
-        Replica::from_checkpoint(&manifest, parts).ok_or_else(damaged)
+        let replica = Replica::from_checkpoint(&manifest, parts).ok_or_else(damaged)?;
+        Ok((replica, sha256(&bytes)))
     }
 
     /// Whether the tail of the log behind the last checkpoint has become long.

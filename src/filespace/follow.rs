@@ -14,6 +14,7 @@ use crate::log::{Append, chain};
 use crate::state::apply::{self, InlineArea, Judgement, Void};
 use crate::state::ops::Body;
 use crate::state::source::Stop;
+use crate::state::value::Header;
 use crate::state::{Changes, Replica, Tables};
 
 /// Slots read at once while catching up, and about how many bytes.
@@ -40,6 +41,7 @@ impl Link {
         let head = self.log.head()?;
         if head > self.position() {
             self.catch_up(None)?;
+            self.check_usable()?;
         }
         Ok(())
     }
@@ -62,7 +64,7 @@ impl Link {
         loop {
             let slots = self.log.read(self.position().next(), READ_SLOTS, READ_BYTES).map_err(Error::from)?;
             if slots.is_empty() {
-                self.fork.store(self.read(|state| Ok(state.header()?.fork))?, Ordering::Relaxed);
+                self.heed(&self.read(|state| Ok(state.header()?))?);
                 return Ok(());
             }
             for (at, bytes) in slots {
@@ -102,14 +104,22 @@ impl Link {
                     if judged.diverged {
                         return Err(FollowError::Diverged(at));
                     }
+                    let header = judged.changes.header();
                     self.replica.write().advance(chain, prepared);
                     self.position.store(at.0, Ordering::Release);
+                    header.iter().for_each(|header| self.heed(header));
                     return Ok(());
                 }
                 Err(JudgeError::Stop(stop)) => self.resolve_stop(stop)?,
                 Err(JudgeError::Error(error)) => return Err(error.into()),
             }
         }
+    }
+
+    /// Stops what cannot go on in a filespace that has a fork, or has ended.
+    fn heed(&self, header: &Header) {
+        self.fork.store(header.fork, Ordering::Relaxed);
+        self.ended.store(header.ended, Ordering::Relaxed);
     }
 
     fn judge_slot(

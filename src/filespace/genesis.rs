@@ -87,12 +87,14 @@ impl Genesis {
                 format!("filespace {id} has format version {}; this library reads 1", genesis.format_version),
             ));
         }
-        let admin = genesis.admin().ok_or_else(|| broken("has no valid admin"))?;
+        let admin = genesis.admin().filter(PublicKeys::is_acceptable);
+        let admin = admin.ok_or_else(|| broken("has no valid admin"))?;
         let lengths = genesis.workspace.len() == 32 && genesis.key_hash.len() == 32;
         let block_size = (64 << 10..=4 << 20).contains(&genesis.block_size);
         let signature = <&[u8; 64]>::try_from(&genesis.signature[..]).ok();
         let signed = signature.is_some_and(|s| account::verify(&admin.sign, &genesis.signed_part(), s));
-        if !lengths || !block_size || !signed {
+        let canonical = genesis.encode_to_vec() == bytes;
+        if !lengths || !block_size || !signed || !canonical {
             return Err(broken("breaks a rule of the format"));
         }
         Ok(genesis)

@@ -53,6 +53,8 @@ pub struct Link {
     options: LinkOptions,
     /// Where the log has a fork, once that is known; 0 if it has none.
     pub(super) fork: AtomicU64,
+    /// The filespace was deleted.
+    pub(super) ended: AtomicBool,
     /// Why nothing works any more, once that is so.
     broken: RwLock<Option<Broken>>,
     closed: AtomicBool,
@@ -151,6 +153,7 @@ impl Link {
             instance,
             options,
             fork: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
             broken: RwLock::new(None),
             closed: AtomicBool::new(false),
         };
@@ -159,8 +162,8 @@ impl Link {
             link.rebuild()?;
         }
         let key_id = link.account.key_id();
-        if link.read(|state| Ok(state.header()?.ended))? {
-            return Err(Error::new(Status::FilespaceDeleted, format!("filespace {id} was deleted")));
+        if link.ended.load(Ordering::Relaxed) {
+            return Err(deleted(id));
         }
         let role = link.read(|state| Ok(state.member(key_id)?.map(|m| m.role())))?;
         if role.is_none_or(|r| r == crate::state::value::Role::None) {
@@ -253,6 +256,9 @@ impl Link {
         }
         if let Some(broken) = &*self.broken.read() {
             return Err(Error::new(broken.status, broken.message.clone()));
+        }
+        if self.ended.load(Ordering::Relaxed) {
+            return Err(deleted(self.id));
         }
         match self.fork.load(Ordering::Relaxed) {
             0 => Ok(()),
@@ -378,6 +384,10 @@ impl Link {
         let salt = self.env.random_bytes()?;
         Ok(NewObjectKey { generation, salt, key: self.object_key(generation, &salt, kind, object)? })
     }
+}
+
+pub(super) fn deleted(id: LogId) -> Error {
+    Error::new(Status::FilespaceDeleted, format!("filespace {id} was deleted"))
 }
 
 /// Nothing behind a fork can be trusted: what is missing there is not known.

@@ -10,7 +10,7 @@ use prost::Message;
 use super::InlineBlock;
 use super::draft::Draft;
 use super::follow::{Own, commit_object, payload_key};
-use super::link::{Link, forked};
+use super::link::{Link, deleted, forked};
 use crate::content::pack::PackWriter;
 use crate::content::writer::{StoredPack, put_pack};
 use crate::crypto::seal::Kind;
@@ -86,6 +86,7 @@ impl Link {
     pub(super) fn bring(&self, offer: &mut Offer, deadline: Instant) -> Result<Session> {
         let mut pause = FIRST_PAUSE;
         loop {
+            let before = self.position();
             let (answer, consumed) = {
                 let own = Own { bytes: &offer.slot, body: &offer.body };
                 let mark = |e: Error| if offer.unknown { e.maybe_applied() } else { e };
@@ -97,9 +98,14 @@ impl Link {
                 }
                 (answer, self.read(|state| Ok(state.session(offer.session)?))?)
             };
-            let landed = matches!(answer, Append::Landed(_));
+            let landed = match answer {
+                Append::Landed(at) => Some(at),
+                Append::Occupied | Append::Unknown(_) => None,
+            };
             match consumed {
-                Some(consumed) if consumed.last_k == offer.k && landed => return Ok(consumed),
+                Some(consumed) if consumed.last_k == offer.k && landed == Some(Seq(consumed.last_seq)) => {
+                    return Ok(consumed);
+                }
                 Some(consumed) if consumed.last_k >= offer.k => return self.check_own(consumed, offer),
                 Some(_) | None => {}
             }
@@ -107,7 +113,7 @@ impl Link {
                 self.seal(offer)?;
                 // Nothing is left of the bytes that were on their way.
                 offer.unknown = false;
-            } else if landed {
+            } else if landed.is_some() {
                 return Err(self.why_void(offer.session)?);
             }
             let late = Instant::now() + pause >= deadline;
@@ -118,11 +124,12 @@ impl Link {
                     let error = Error::new(Status::Timeout, what);
                     return Err(if offer.unknown { error.maybe_applied() } else { error });
                 }
-                Append::Unknown(_) => {
+                // Others took the slot, and were applied.
+                Append::Occupied if self.position() > before => {}
+                Append::Landed(_) | Append::Occupied | Append::Unknown(_) => {
                     std::thread::sleep(pause);
                     pause = (2 * pause).min(LAST_PAUSE);
                 }
-                Append::Landed(_) | Append::Occupied => {}
             }
         }
     }
@@ -170,7 +177,7 @@ impl Link {
             return Err(forked(header.fork));
         }
         if header.ended {
-            return Err(deleted());
+            return Err(deleted(self.id));
         }
         let generation = header.generation;
         let salt = self.env.random_bytes()?;
@@ -234,7 +241,7 @@ impl Link {
         let (member, header, own) =
             self.read(|state| Ok((state.member(key_id)?, state.header()?, state.session(session)?)))?;
         Ok(if header.ended {
-            deleted()
+            deleted(self.id)
         } else if member.is_none_or(|m| m.role() < Role::Writer) {
             let what = format!("account {key_id} may not write to filespace {}", self.id);
             Error::new(Status::AccessDenied, what)
@@ -259,8 +266,4 @@ pub(crate) fn registration(pack: &StoredPack) -> NewPack {
         blocks: pack.blocks,
         index_hash: Bytes::copy_from_slice(&pack.index_hash.0),
     }
-}
-
-fn deleted() -> Error {
-    Error::new(Status::FilespaceDeleted, "the filespace was deleted")
 }

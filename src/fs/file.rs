@@ -170,9 +170,11 @@ impl FileSystem {
         Ok(self.handle(ino, path, opening))
     }
 
-    fn handle(self: &Arc<FileSystem>, ino: Ino, path: &Path, opening: Opening) -> File {
+    fn handle(self: &Arc<FileSystem>, ino: Ino, path: &Path, mut opening: Opening) -> File {
         let shared = self.open.share(ino);
         let mut state = shared.0.lock();
+        // Another thread may have published it meanwhile.
+        opening.unnamed &= state.ino == ino;
         let id = state.next;
         state.next += 1;
         if opening.unnamed {

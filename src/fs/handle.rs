@@ -21,6 +21,8 @@ use crate::state::ops::Extent;
 /// Unpublished bytes of one handle that stay in memory; more go into packs.
 const MAX_MEMORY: usize = 8 << 20;
 
+const NOT_STORED: &str = "earlier writes through this handle could not be stored; write the file again";
+
 /// What one handle has of its own.
 pub(super) struct Handle {
     id: u64,
@@ -50,8 +52,8 @@ pub(super) struct Handle {
     pub(super) packs: Vec<StoredPack>,
     /// For what is in memory.
     memory: Reservation,
-    /// Something that was written could not be stored.
-    lost: bool,
+    /// Why nothing is published any more, if that is so.
+    lost: Option<&'static str>,
 }
 
 /// How a handle is opened.
@@ -124,7 +126,7 @@ impl Handle {
             writer: None,
             packs: Vec::new(),
             memory: MemoryBudget::process().reserve_nothing(),
-            lost: false,
+            lost: None,
         }
     }
 
@@ -170,7 +172,9 @@ impl Handle {
             let held = self.tail.as_ref().map_or(0, |t| t.bytes.len());
             let piece = &data[done..][..(block - held).min(data.len() - done)];
             if !self.memory.try_grow(piece.len()) {
-                self.lost |= done > 0;
+                if done > 0 {
+                    self.lose(NOT_STORED);
+                }
                 let what = "the memory limit does not leave room for this write; raise memory.limit or \
                             flush other files";
                 return Err(Error::new(Status::NoMemory, what).on_path(self.path.text()));
@@ -180,12 +184,14 @@ impl Handle {
             tail.order = order;
             done += piece.len();
             if tail.bytes.len() == block {
-                self.seal_tail(link).inspect_err(|_| self.lost = true)?;
+                let sealed = self.seal_tail(link);
+                sealed.inspect_err(|_| self.lose(NOT_STORED))?;
             }
         }
         if self.memory.bytes() > MAX_MEMORY {
             self.finish_tail();
-            self.seal_memory(link).inspect_err(|_| self.lost = true)?;
+            let sealed = self.seal_memory(link);
+            sealed.inspect_err(|_| self.lose(NOT_STORED))?;
         }
         Ok(())
     }
@@ -240,15 +246,25 @@ impl Handle {
         Ok(())
     }
 
+    /// Nothing is published any more, for this reason.
+    pub(super) fn lose(&mut self, why: &'static str) {
+        self.lost.get_or_insert(why);
+    }
+
+    /// Whether it may publish.
+    pub(super) fn check_whole(&self) -> Result<()> {
+        match self.lost {
+            Some(why) => Err(Error::new(Status::Io, why).on_path(self.path.text())),
+            None => Ok(()),
+        }
+    }
+
     /// Waits until all packs are in the store. If one could not be stored, what it held is lost, and every
     /// later attempt to publish says so.
     pub(super) fn store_packs(&mut self) -> Result<()> {
-        if self.lost {
-            let what = "earlier writes through this handle could not be stored; write the file again";
-            return Err(Error::new(Status::Io, what).on_path(self.path.text()));
-        }
         if let Some(writer) = self.writer.take() {
-            self.packs.extend(writer.finish().inspect_err(|_| self.lost = true)?);
+            let stored = writer.finish().inspect_err(|_| self.lose(NOT_STORED))?;
+            self.packs.extend(stored);
         }
         Ok(())
     }

@@ -41,10 +41,10 @@ impl FileSystem {
         let (kind, unnamed, replaces) = (handle.mode.kind, handle.unnamed, handle.replaces.is_some());
         let (path, permissions, size) = (handle.path.clone(), handle.permissions, handle.end());
         let packs: Vec<_> = handle.packs.iter().map(registration).collect();
-        let ino = match unnamed || !replaces {
-            true => state.ino,
-            false => self.link.new_ino()?,
-        };
+        // A number for the file, should its name be new. (The one that it was opened with may be another file's
+        // by now, or of a session that has ended.)
+        let makes_name = unnamed || replaces;
+        let ino = if makes_name { self.link.new_ino()? } else { state.ino };
         let draft = |mut ops: Vec<Operation>, hops| {
             let content = Content { ino: ino.0, extents: written.extents.clone(), size: 0, time };
             match kind {
@@ -60,7 +60,7 @@ impl FileSystem {
                 inline: written.inline.clone(),
             }
         };
-        let committed = if unnamed || replaces {
+        let committed = if makes_name {
             self.mutate(&path, |state| {
                 let place = resolve(state, &self.root, &path, Last::Follow)?;
                 if place.found.as_ref().is_some_and(|(_, inode)| inode.kind() != Kind::File) {
@@ -78,19 +78,26 @@ impl FileSystem {
                     exclusive: false,
                 };
                 Ok(draft(vec![Op::Create(create).wrap()], place.hops))
-            })?
+            })
         } else {
             self.link.commit(draft(vec![], vec![]), self.link.deadline()).map_err(|e| match e {
                 CommitError::Refused(refusal) => refused(refusal, &path),
                 CommitError::Failed(error) => error,
-            })?
+            })
         };
-        self.published(state, id, ino, &committed, &written, truncate)
+        if let Err(error) = &committed
+            && error.is_maybe_applied()
+            && kind == ModeKind::Append
+        {
+            state.handle(id)?.lose("what was appended may be in the file or not; open it again and look");
+        }
+        self.published(state, id, ino, &committed?, &written, truncate)
     }
 
     /// Finishes the handle's last range and finds a place for all that is in memory.
     fn gather(&self, state: &mut State, id: u64) -> Result<Written> {
         let handle = state.handle(id)?;
+        handle.check_whole()?;
         handle.finish_tail();
         if handle.writer.is_some() || !handle.packs.is_empty() || handle.segments.memory() > SMALL {
             handle.seal_memory(&self.link)?;
@@ -131,6 +138,7 @@ impl FileSystem {
         truncate: Option<u64>,
     ) -> Result<()> {
         let ino = committed.ino(number);
+        let promised = state.ino;
         if ino != state.ino {
             self.open.renumber(state.ino, ino);
             state.ino = ino;
@@ -160,7 +168,7 @@ impl FileSystem {
             }
             // The name is there now, whoever was to make it.
             if std::mem::take(&mut handle.unnamed) {
-                self.open.settle(&handle.path, number);
+                self.open.settle(&handle.path, promised);
                 handle.dirty = handle.replaces.is_some() || handle.has_writes();
             }
         }

@@ -3,8 +3,8 @@
 //!
 //! Rules (`docs/format.md`, "Log in a folder"): the head is the largest slot number, read inside
 //! `BEGIN IMMEDIATE`; the counter file is written while the write lock is held, before `COMMIT`: it may run ahead of
-//! the log, never behind. Each opener rewrites it from the log under the write lock. No memory map: an I/O error on one
-//! would kill the host process.
+//! the log, never behind. Each opener rewrites it from the log under the write lock. The database is not mapped into
+//! memory: an I/O error on a mapping would kill the host process.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
@@ -15,6 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use nix::sys::statfs;
 use parking_lot::Mutex;
+use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
@@ -240,6 +241,12 @@ fn connect(folder: &Path, busy_timeout: Duration) -> Result<Connection, LogError
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(folder.join(DATABASE), flags)?;
     connection.busy_timeout(busy_timeout)?;
+    // Nothing in a hostile database is to run here.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "mmap_size", 0)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use prost::Message;
 
 use super::ops::{self, AsId, Body, Op, Transaction};
 use super::source::{Scratch, Source, Stop, Tables};
-use super::value::{CheckpointRecord, Counters, Member, Outcome, Pack, Role, Session};
+use super::value::{CheckpointRecord, Counters, Header, Member, Outcome, Pack, Role, Session};
 use super::{Failure, Refusal, key};
 use crate::crypto::account::PublicKeys;
 use crate::ids::{Ino, KeyId, PackId, Seq, SessionNo};
@@ -59,6 +60,14 @@ pub struct Changes {
     pub entries: BTreeMap<Bytes, Option<Bytes>>,
     /// What became of the commit's transactions.
     pub outcomes: Vec<Outcome>,
+}
+
+impl Changes {
+    /// The filespace's new header, if it changes.
+    pub fn header(&self) -> Option<Header> {
+        let value = self.entries.get(&key::header()[..])?.as_ref()?;
+        Header::decode(value.clone()).ok()
+    }
 }
 
 /// Where the inline blocks of a commit are.
@@ -337,7 +346,11 @@ impl Judge<'_> {
         let (Ok(sign), Ok(kem)) = (op.sign[..].try_into(), op.kem[..].try_into()) else {
             return Err(Refusal::Invalid.into());
         };
-        let id = PublicKeys { sign, kem }.key_id();
+        let keys = PublicKeys { sign, kem };
+        if !keys.is_acceptable() {
+            return Err(Refusal::Invalid.into());
+        }
+        let id = keys.key_id();
         let role =
             Role::try_from(op.role as i32).ok().filter(|r| *r != Role::None).ok_or(Refusal::Invalid)?;
         if role != Role::Admin && self.is_last_admin(id)? {

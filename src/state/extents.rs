@@ -176,7 +176,8 @@ impl Judge<'_> {
             if id == PackId::INLINE {
                 id = self.inline_pack()?;
                 extent.pack = Bytes::copy_from_slice(&id.0);
-                extent.stored_offset += self.inline_base;
+                let stored = extent.stored_offset.checked_add(self.inline_base);
+                extent.stored_offset = stored.ok_or(Refusal::Invalid)?;
             }
             let pack = self.published(id)?.ok_or(Refusal::DeadPack)?;
             if u64::from(extent.block) + extent.blocks() > u64::from(pack.blocks) {

@@ -83,7 +83,7 @@ impl Workspace {
         let keys = AccountKeys::derive(&secret, &self.id)?;
         let public = keys.public();
         let sealed = name::seal(&self.env, &self.key, self.id, &keys.key_id().0, name)?;
-        put_grant(&self.store, self.id, self.id, &self.key, &public, &self.account)?;
+        put_grant(&self.store, self.id, self.id, &self.key, &public, &self.account, |id| self.granter(id))?;
         self.commit(vec![WorkspaceOp::AddAccount(AddAccount {
             sign: Bytes::copy_from_slice(&public.sign),
             kem: Bytes::copy_from_slice(&public.kem),
@@ -130,7 +130,7 @@ impl Workspace {
         let id = log_id(&genesis);
         SqliteLog::create(&self.filespace_folder(id), &genesis, self.timeout)?;
         let store = self.filespace_store(id);
-        put_grant(&store, self.id, id, &key, &self.account.public(), &self.account)?;
+        put_grant(&store, self.id, id, &key, &self.account.public(), &self.account, |id| self.granter(id))?;
         store.sync(&[])?;
         let sealed = name::seal(&self.env, &self.key, self.id, &id.0, name)?;
         let add = AddFilespace { id: Bytes::copy_from_slice(&id.0), name: Some(sealed), created };
@@ -161,10 +161,15 @@ impl Workspace {
     pub fn delete_filespace(&self, name: &str) -> Result<()> {
         let filespace = self.filespace_named(name)?;
         let id = Bytes::copy_from_slice(&filespace.id.0);
-        // Opened first: an account that may not end it is to change nothing.
-        let link = self.link(filespace.id, false)?;
-        let end = self.commit_to(&link, Op::End(End {}), "delete the filespace");
-        end.and_then(|()| self.commit(vec![WorkspaceOp::DropFilespace(DropFilespace { id })]))?;
+        // An account that may not do both is to change nothing.
+        self.check_admin(&self.state.lock())?;
+        match self.link(filespace.id, false) {
+            Ok(link) => self.commit_to(&link, Op::End(End {}), "delete the filespace")?,
+            // An earlier attempt came as far as this.
+            Err(error) if error.status() == Status::FilespaceDeleted => {}
+            Err(error) => return Err(error),
+        }
+        self.commit(vec![WorkspaceOp::DropFilespace(DropFilespace { id })])?;
         self.make_durable()
     }
 
@@ -191,7 +196,13 @@ impl Workspace {
         result.and(link.close())
     }
 
+    fn granter(&self, id: KeyId) -> Option<[u8; 32]> {
+        self.state.lock().granter(id)
+    }
+
+    /// Only an admin of the workspace can: whoever opens a grant knows no others.
     fn grant_keys(&self, filespace: &FilespaceInfo, public: &PublicKeys, role: Role) -> Result<()> {
+        self.check_admin(&self.state.lock())?;
         let parts = self.link_parts(filespace.id)?;
         let key = parts.keyring.get(0).cloned();
         let key = key.ok_or_else(|| Error::new(Status::Internal, "a link without its first key"))?;
@@ -202,7 +213,8 @@ impl Workspace {
             role: role as u32,
         };
         // The key first: a member without it could not even read.
-        put_grant(&**link.store(), self.id, filespace.id, &key, public, &self.account)?;
+        let granter = |id| self.granter(id);
+        put_grant(&**link.store(), self.id, filespace.id, &key, public, &self.account, granter)?;
         let result = self.commit_to(&link, Op::SetMember(set), "grant");
         result.and(link.sync().map(drop)).and(link.close())
     }

@@ -123,7 +123,7 @@ impl Workspace {
             }
         })?;
         let store = FolderStore::new(folder);
-        put_grant(&store, id, id, &key, &account.public(), &account)?;
+        put_grant(&store, id, id, &key, &account.public(), &account, |_| None)?;
         match log.append(&slot, Seq(0))? {
             Append::Landed(_) => {}
             Append::Occupied => {
@@ -284,6 +284,14 @@ impl Workspace {
         Ok(slots.iter().map(|(_, bytes)| state.apply(bytes)).collect())
     }
 
+    fn check_admin(&self, state: &WorkspaceState) -> Result<()> {
+        let account = state.accounts().get(&self.account.key_id());
+        match account.is_some_and(|a| a.role == Role::Admin && !a.revoked) {
+            true => Ok(()),
+            false => Err(Error::new(Status::AccessDenied, "only an admin of the workspace may do this")),
+        }
+    }
+
     /// Commits operations and returns when they have taken effect.
     fn commit(&self, ops: Vec<WorkspaceOp>) -> Result<()> {
         self.refresh()?;
@@ -291,13 +299,7 @@ impl Workspace {
         let session = SessionId(self.env.random_bytes()?);
         let slot = {
             let state = self.state.lock();
-            let admin = state
-                .accounts()
-                .get(&self.account.key_id())
-                .is_some_and(|a| a.role == Role::Admin && !a.revoked);
-            if !admin {
-                return Err(Error::new(Status::AccessDenied, "only an admin of the workspace may do this"));
-            }
+            self.check_admin(&state)?;
             let sign = |m: &[u8]| self.account.sign(m);
             seal_commit(&self.env, &state, session, self.account.key_id(), &body, sign)?
         };
@@ -309,6 +311,9 @@ impl Workspace {
                     SlotOutcome::Commit(id, result) if id == session => return result.map_err(refused),
                     SlotOutcome::Commit(..) | SlotOutcome::Void => {}
                 }
+            }
+            if self.log.upkeep_is_due() {
+                self.log.upkeep()?;
             }
             if matches!(answer, Append::Landed(_)) {
                 return Err(Error::new(Status::AccessDenied, "the account was revoked meanwhile"));
@@ -376,7 +381,7 @@ fn grant_key(recipient: KeyId) -> String {
     format!("grants/{recipient}/0")
 }
 
-/// Grants a log's key to an account; what was granted before stays as it is.
+/// Grants a log's key to an account; what was granted before stays as it is, if it is genuine.
 fn put_grant(
     store: &dyn Store,
     workspace: LogId,
@@ -384,11 +389,14 @@ fn put_grant(
     key: &Key32,
     recipient: &PublicKeys,
     granter: &AccountKeys,
+    admin_key: impl FnOnce(KeyId) -> Option<[u8; 32]>,
 ) -> Result<()> {
     let scope = GrantScope { workspace, log, generation: 0, recipient: recipient.key_id() };
     let grant = scope.seal(key, recipient, granter)?.encode_to_vec();
-    match store.put(&grant_key(scope.recipient), &grant) {
-        Ok(()) | Err(StoreError::Exists { .. }) => Ok(()),
+    let place = grant_key(scope.recipient);
+    match store.put(&place, &grant) {
+        Ok(()) => Ok(()),
+        Err(StoreError::Exists { .. }) => scope.verify(&store.get(&place)?, admin_key).map(drop),
         Err(error) => Err(error.into()),
     }
 }
@@ -406,7 +414,5 @@ fn open_grant(
         Err(StoreError::NotFound { .. }) => return Ok(None),
         stored => stored?,
     };
-    // An admin's grants outlast its own revocation.
-    let granter = |id| state.accounts().get(&id).filter(|a| a.role == Role::Admin).map(|a| a.public.sign);
-    scope.open(&stored, account, granter).map(Some)
+    scope.open(&stored, account, |id| state.granter(id)).map(Some)
 }

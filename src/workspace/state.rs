@@ -146,6 +146,11 @@ impl WorkspaceState {
         &self.tables.accounts
     }
 
+    /// The key that checks an account's grants, if it may grant. They outlast its own revocation.
+    pub fn granter(&self, id: KeyId) -> Option<[u8; 32]> {
+        self.tables.accounts.get(&id).filter(|a| a.role == Role::Admin).map(|a| a.public.sign)
+    }
+
     /// The filespaces, the deleted ones included.
     pub fn filespaces(&self) -> &BTreeMap<LogId, FilespaceRecord> {
         &self.tables.filespaces

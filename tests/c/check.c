@@ -12,11 +12,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MAX_TOLD 30
+
 /* Shared with child processes, so that their checks count too. */
 static struct counts {
     int passed;
     int failed;
 } *counts;
+static int failed_here;
 static char secret[LL_TOKEN_SIZE];
 static __thread ll_error record;
 
@@ -39,12 +42,20 @@ __attribute__((constructor)) static void share_counts(void)
 static int count(int holds)
 {
     __atomic_add_fetch(holds ? &counts->passed : &counts->failed, 1, __ATOMIC_RELAXED);
+    if (!holds)
+        __atomic_add_fetch(&failed_here, 1, __ATOMIC_RELAXED);
     return holds;
+}
+
+/* One mistake can fail a thousand times; the first few tell enough. */
+static int is_told(void)
+{
+    return check_failures() < MAX_TOLD;
 }
 
 int check_that(int holds, const char *file, int line, const char *what)
 {
-    if (!holds)
+    if (!holds && is_told())
         printf("%s:%d: failed: %s\n", file, line, what);
     return count(holds);
 }
@@ -60,7 +71,7 @@ void check_required(int holds, const char *file, int line, const char *what)
 
 int check_ok(ll_status status, const char *file, int line, const char *what)
 {
-    if (status != LL_OK)
+    if (status != LL_OK && is_told())
         printf("%s:%d: failed: %s\n    %s: %s\n", file, line, what, ll_status_name(status), ll_last_error_message());
     return count(status == LL_OK);
 }
@@ -108,7 +119,7 @@ int check_fails(ll_status status, ll_status expected, const char *words, const c
     const char *wrong = flaw(status, expected, words);
     if (status == expected)
         check_provoked(function, status);
-    if (wrong != NULL)
+    if (wrong != NULL && is_told())
         printf("%s:%d: failed: %s, expected %s with \"%s\": %s\n    %s: %s\n", file, line, function,
                ll_status_name(expected), words, wrong, ll_status_name(status),
                status == LL_OK ? "" : ll_last_error_message());
@@ -125,6 +136,11 @@ void check_secret(const char *text)
 int check_failures(void)
 {
     return __atomic_load_n(&counts->failed, __ATOMIC_RELAXED);
+}
+
+int check_failures_here(void)
+{
+    return __atomic_load_n(&failed_here, __ATOMIC_RELAXED);
 }
 
 int check_end(void)

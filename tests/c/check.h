@@ -39,6 +39,8 @@ void check_provoked(const char *function, ll_status status);
 void check_secret(const char *secret);
 /* How many checks have failed, here and in child processes. */
 int check_failures(void);
+/* In this process and, up to its birth, those before it. */
+int check_failures_here(void);
 /* Prints the closing line and returns the exit status. */
 int check_end(void);
 

@@ -218,7 +218,7 @@ static void write_for_ever(void *argument)
         report.writer = order->writer;
         channel_send(&reports, &report, sizeof report);
         perform(session.fs, order->writer, &report);
-        REQUIRE(check_failures() == 0);
+        REQUIRE(check_failures_here() == 0);
         report.is_done = 1;
         channel_send(&reports, &report, sizeof report);
         apply(&models[order->writer], &report);

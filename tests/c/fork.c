@@ -12,6 +12,14 @@
 #include "arguments.h"
 
 static struct stage stage;
+static int is_child;
+
+/* Asked by LeakSanitizer: what the parent's threads hold is not a leak of the child, which lacks these threads. */
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void)
+{
+    return is_child;
+}
 
 /* These say LL_OK or something of their own: they need nothing of the parent's. */
 static int needs_nothing(const struct call *call)
@@ -63,7 +71,8 @@ static void nothing_can_be_made(void)
 
 static void be_a_child(void)
 {
-    int failures = check_failures(), twice;
+    int failures = check_failures_here(), twice;
+    is_child = 1;
     freed = 0;
     call_everything();
     nothing_can_be_made();
@@ -75,7 +84,7 @@ static void be_a_child(void)
         ll_daemon_free(stage.session.daemon);
         ll_config_free(stage.config);
     }
-    exit(check_failures() != failures); /* with all that atexit and destructors do */
+    exit(check_failures_here() != failures); /* with all that atexit and destructors do */
 }
 
 /* `is_in_call`: other threads are in the middle of calls, and hold what they hold. */
@@ -91,6 +100,13 @@ static void fork_once(int is_in_call)
     if (!is_in_call)
         CHECK(text_is(stage.session.fs, "/file", "content"));
 }
+
+/* AddressSanitizer's own allocator does not survive a fork while other threads use it (before GCC 14, LLVM 17). */
+#if defined(__SANITIZE_ADDRESS__)
+#define BUSY_THREADS 0
+#else
+#define BUSY_THREADS 3
+#endif
 
 static int forks_left;
 
@@ -134,7 +150,7 @@ int main(void)
     fork_once(0);
     an_open_file_stays_the_parents();
     forks_left = SCALE(20, 2);
-    threads_run(4, fork_or_work, NULL);
+    threads_run(1 + BUSY_THREADS, fork_or_work, NULL);
     stage_end(&stage);
     world_remove(&world);
     return check_end();

@@ -135,10 +135,10 @@ pid_t child_start(void (*run)(void *argument), void *argument)
     pid = fork();
     REQUIRE(pid >= 0);
     if (pid == 0) {
-        int failures = check_failures();
+        int failures = check_failures_here();
         run(argument);
         fflush(stdout);
-        _exit(check_failures() != failures);
+        _exit(check_failures_here() != failures);
     }
     return pid;
 }

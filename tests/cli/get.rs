@@ -1,7 +1,7 @@
 //! `get`: what is made locally, and what is never touched.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 
-use crate::world::{World, as_nobody, assert_same, build_odd_tree, files_below, is_root, noise, set_mode};
+use crate::world::{Nobody, World, assert_same, build_odd_tree, files_below, noise, set_mode};
 
 #[test]
 fn one_file() {
@@ -45,7 +45,7 @@ fn leftovers(folder: &Path) -> usize {
 }
 
 #[test]
-fn what_the_user_names_is_followed_and_a_device_is_written_to() {
+fn what_the_user_names_is_followed_and_a_pipe_is_written_to() {
     let world = World::new();
     world.write("projects:/file", b"content");
     fs::write(world.local("file"), b"old").unwrap();
@@ -53,9 +53,18 @@ fn what_the_user_names_is_followed_and_a_device_is_written_to() {
     world.ok(["get", "projects:/file", &world.arg("link")]);
     assert_eq!(fs::read(world.local("file")).unwrap(), b"content");
     assert!(world.local("link").is_symlink());
-    world.ok(["get", "projects:/file", "/dev/null"]);
-    assert!(!Path::new("/dev/null").is_file(), "it is still a device");
-    assert_eq!(world.ok(["get", "projects:/file", "/dev/stdout"]), "content");
+    // No real device: what this test is about would destroy it.
+    let pipe = world.local("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read(pipe).unwrap()
+    });
+    world.ok(["get", "projects:/file", &world.arg("pipe")]);
+    assert!(pipe.metadata().unwrap().file_type().is_fifo(), "it was replaced");
+    assert_eq!(reader.join().unwrap(), b"content");
+    symlink("/proc/self/fd/1", world.local("stdout")).unwrap();
+    assert_eq!(world.ok(["get", "projects:/file", &world.arg("stdout")]), "content");
 
     fs::create_dir(world.local("real")).unwrap();
     symlink("real", world.local("to real")).unwrap();
@@ -84,39 +93,41 @@ fn a_tree_comes_back_as_it_was() {
 
 #[test]
 fn directories_that_forbid_writing_come_back_for_others_than_root_too() {
-    let world = World::new();
-    set_mode(world.dir.path(), 0o777);
-    let tool = world.local("lucidlink");
-    fs::copy(env!("CARGO_BIN_EXE_lucidlink"), &tool).unwrap();
-    let run = |args: &[&str]| {
-        let mut command = world.command_of(&tool);
-        command.args(args).env("LUCIDLINK_WORKSPACE_URL", format!("file://{}", world.arg("other")));
-        as_nobody(&mut command);
-        let output = command.output().unwrap();
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && stderr.is_empty(), "{args:?}: {stderr}");
-        String::from_utf8(output.stdout).unwrap()
-    };
+    let nobody = Nobody::new();
+    let world = &nobody.world;
     let odd = world.local("odd");
     build_odd_tree(&odd);
-    if is_root() {
-        let owner = ["-R", "-h", "65534:65534", &world.arg("odd")];
-        assert!(std::process::Command::new("chown").args(owner).status().unwrap().success());
-        // Changing the owner takes these bits away.
-        for mode in [0o4755, 0o2755, 0o6711, 0o7777] {
-            set_mode(&odd.join(format!("a b/mode {mode:o}")), mode);
-        }
+    nobody.takes("odd");
+    // Changing the owner took these bits away.
+    for mode in [0o4755, 0o2755, 0o6711, 0o7777] {
+        set_mode(&odd.join(format!("a b/mode {mode:o}")), mode);
     }
-    let token = run(&["workspace", "create", "--name", "n"]);
-    run(&["--token", &token, "filespace", "create", "f"]);
-    run(&["--token", &token, "put", "-r", &world.arg("odd"), "f:/odd"]);
+    nobody.ok(&["put", "-r", &world.arg("odd"), "projects:/odd"]);
     for _ in 0..2 {
-        run(&["--token", &token, "get", "-r", "f:/odd", &world.arg("back")]);
+        nobody.ok(&["get", "-r", "projects:/odd", &world.arg("back")]);
         assert_same(&odd, &world.local("back"));
     }
     for path in ["odd/closed", "back/closed"] {
         set_mode(&world.local(path), 0o755);
     }
+}
+
+#[test]
+fn a_directory_that_forbids_everything_comes_back_with_its_content() {
+    let nobody = Nobody::new();
+    let world = &nobody.world;
+    fs::create_dir_all(world.local("tree/shut/inner")).unwrap();
+    nobody.takes("tree");
+    nobody.ok(&["put", "-r", &world.arg("tree"), "projects:/tree"]);
+    set_mode(&world.local("tree/shut"), 0);
+    // What is in it cannot be read any more, but the filespace has it.
+    assert_eq!(nobody.run(&["put", "-r", &world.arg("tree"), "projects:/tree"]).status.code(), Some(1));
+    nobody.ok(&["get", "-r", "projects:/tree", &world.arg("back")]);
+    assert_eq!(world.local("back/shut").metadata().unwrap().mode() & 0o7777, 0);
+    for path in ["tree/shut", "back/shut"] {
+        set_mode(&world.local(path), 0o755);
+    }
+    assert!(world.local("back/shut/inner").is_dir());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::world::{World, as_nobody, files_below, noise, set_mode, set_mtime};
+use crate::world::{Nobody, World, files_below, noise, set_mode, set_mtime};
 
 #[test]
 fn one_file() {
@@ -166,33 +166,22 @@ fn what_cannot_be_copied_is_reported_and_the_rest_is_copied() {
 
 #[test]
 fn what_may_not_be_read_is_left_out() {
-    let world = World::new();
+    let nobody = Nobody::new();
+    let world = &nobody.world;
     let root = world.local("tree");
     fs::create_dir_all(root.join("locked")).unwrap();
     fs::write(root.join("locked/inside"), b"x").unwrap();
     fs::write(root.join("open"), b"open").unwrap();
     fs::write(root.join("secret"), b"secret").unwrap();
+    nobody.takes("tree");
     set_mode(&root.join("secret"), 0);
     set_mode(&root.join("locked"), 0);
-    // Root may read all: somebody else uses the same workspace then.
-    set_mode(world.dir.path(), 0o777);
-    let tool = world.local("lucidlink");
-    fs::copy(env!("CARGO_BIN_EXE_lucidlink"), &tool).unwrap();
-    let run = |args: &[&str]| {
-        let mut command = world.command_of(&tool);
-        command.args(args).env("LUCIDLINK_WORKSPACE_URL", format!("file://{}", world.arg("other")));
-        as_nobody(&mut command);
-        command.output().unwrap()
-    };
-    let token = String::from_utf8(run(&["workspace", "create", "--name", "n"]).stdout).unwrap();
-    assert!(run(&["--token", &token, "filespace", "create", "f"]).status.success());
-    let output = run(&["--token", &token, "put", "-r", &world.arg("tree"), "f:/t"]);
+    let output = nobody.run(&["put", "-r", &world.arg("tree"), "projects:/t"]);
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(stderr.lines().count(), 2, "{stderr}");
     assert!(stderr.contains("secret") && stderr.contains("locked"), "{stderr}");
-    let listed = run(&["--token", &token, "ls", "f:/t"]).stdout;
-    assert_eq!(String::from_utf8(listed).unwrap(), "locked\nopen\n");
+    assert_eq!(nobody.ok(&["ls", "projects:/t"]), "locked\nopen\n");
     // So that the folder can be removed.
     set_mode(&root.join("locked"), 0o700);
 }
@@ -202,6 +191,7 @@ fn a_reader_may_not_put() {
     let world = World::new();
     let token = world.ok(["account", "create", "render", "--role", "reader"]);
     world.ok(["grant", "projects", "render", "reader"]);
+    world.ok(["mkdir", "projects:/t"]);
     let root = world.local("tree");
     fs::create_dir(&root).unwrap();
     for n in 0..100 {

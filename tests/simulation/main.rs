@@ -47,10 +47,10 @@ fn settle(seed: u64, place: &Place, clients: &[Simulated], trees: &[&Tree]) {
     for client in clients {
         client.heal();
         client.fs.link().refresh().unwrap();
-        audit::check(client.fs.link());
+        client.fs.link().read(|state| Ok(audit::check(state)?)).unwrap();
     }
     let newcomer = place.open(seed + 77, 0, Duration::from_secs(5));
-    audit::check(newcomer.fs.link());
+    newcomer.fs.link().read(|state| Ok(audit::check(state)?)).unwrap();
     let hash = newcomer.fs.link().state_hash();
     for client in clients {
         assert_eq!(client.fs.link().state_hash(), hash, "seed {seed}: clients differ");

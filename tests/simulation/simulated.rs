@@ -29,8 +29,8 @@ pub struct Place {
     pub id: LogId,
     pub log: Arc<MemoryLog>,
     pub store: Arc<MemoryStore>,
-    key: Key32,
-    account: Arc<AccountKeys>,
+    pub key: Key32,
+    pub account: Arc<AccountKeys>,
     runtime: tokio::runtime::Runtime,
 }
 

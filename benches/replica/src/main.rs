@@ -17,12 +17,11 @@ use std::process::Command;
 use std::time::Instant;
 
 use entries::{Tree, scattered};
-use parts::{Keep, Local};
+use parts::Local;
 use store::Store;
 
-const STORES: [(&str, &str); 6] = [
+const STORES: [(&str, &str); 5] = [
     ("parts", "sorted parts + delta"),
-    ("parts-bytes", "  blocks checked at each access"),
     ("delta", "  everything in the delta"),
     ("lmdb", "LMDB (heed)"),
     ("redb", "redb"),
@@ -107,7 +106,7 @@ fn format(samples: &[f64]) -> String {
 
 fn build(store: &str, tree: Tree, folder: &Path) {
     match store {
-        "parts" | "parts-bytes" => parts::build(folder, tree.pairs()),
+        "parts" => parts::build(folder, tree.pairs()),
         "lmdb" => kv::Lmdb::build(folder, tree.pairs()),
         "redb" => kv::Redb::build(folder, tree.pairs()),
         "sqlite" => kv::Sqlite::build(folder, tree.pairs()),
@@ -117,8 +116,7 @@ fn build(store: &str, tree: Tree, folder: &Path) {
 
 fn open(store: &str, tree: Tree, folder: &Path) -> Box<dyn Store> {
     match store {
-        "parts" => Box::new(Local::open(folder, Keep::Checked)),
-        "parts-bytes" => Box::new(Local::open(folder, Keep::Bytes)),
+        "parts" => Box::new(Local::open(folder)),
         "lmdb" => Box::new(kv::Lmdb::open(folder)),
         "redb" => Box::new(kv::Redb::open(folder)),
         "sqlite" => Box::new(kv::Sqlite::open(folder)),

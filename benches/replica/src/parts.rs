@@ -95,28 +95,12 @@ fn part_path(folder: &Path, id: PartId) -> PathBuf {
     folder.join(id.to_string())
 }
 
-/// How blocks that were loaded are kept.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Keep {
-    /// Checked once.
-    Checked,
-    /// As bytes, which are checked at each access.
-    Bytes,
-}
-
-struct Loaded {
-    blocks: RwLock<HashMap<(PartId, u32), (Bytes, SortedBlock)>>,
-    keep: Keep,
-}
+#[derive(Default)]
+struct Loaded(RwLock<HashMap<(PartId, u32), SortedBlock>>);
 
 impl Blocks for Loaded {
     fn cached(&self, part: PartId, block: u32) -> Option<SortedBlock> {
-        let blocks = self.blocks.read().expect("the lock");
-        let (bytes, checked) = blocks.get(&(part, block))?;
-        match self.keep {
-            Keep::Checked => Some(checked.clone()),
-            Keep::Bytes => SortedBlock::parse(bytes.clone()),
-        }
+        self.0.read().expect("the lock").get(&(part, block)).cloned()
     }
 }
 
@@ -129,10 +113,10 @@ pub struct Local {
 
 impl Local {
     /// The replica of the checkpoint in a folder.
-    pub fn open(folder: &Path, keep: Keep) -> Local {
+    pub fn open(folder: &Path) -> Local {
         let manifest = fs::read(folder.join("manifest")).expect("read the manifest");
         let manifest = Manifest::decode(&manifest[..]).expect("a manifest");
-        let loaded = Arc::new(Loaded { blocks: RwLock::default(), keep });
+        let loaded = Arc::new(Loaded::default());
         let ids = manifest.parts.iter().map(|p| PartId::from_slice(&p.id).expect("an id"));
         let files = ids.map(|id| (id, File::open(part_path(folder, id)).expect("a part"))).collect();
         let parts = Parts::new(manifest.parts.clone(), loaded.clone()).expect("parts");
@@ -144,8 +128,8 @@ impl Local {
     pub fn in_memory(pairs: Vec<Pair>) -> Local {
         let birth =
             Birth { chain: Hash([0; 32]), admin: PublicKeys { sign: [1; 32], kem: [2; 32] }, created: 0 };
-        let loaded = Arc::new(Loaded { blocks: RwLock::default(), keep: Keep::Checked });
-        let mut local = Local { replica: Replica::new(&birth), loaded, files: HashMap::new() };
+        let mut local =
+            Local { replica: Replica::new(&birth), loaded: Arc::default(), files: HashMap::new() };
         for some in pairs.chunks(1000) {
             local.apply(some);
         }
@@ -172,8 +156,8 @@ impl Local {
             assert!(parts.set_index(part, PartIndex::decode(plain).expect("an index")));
             return;
         }
-        let checked = SortedBlock::parse(plain.clone()).expect("a block");
-        self.loaded.blocks.write().expect("the lock").insert((part, block), (plain, checked));
+        let checked = SortedBlock::parse(plain).expect("a block");
+        self.loaded.0.write().expect("the lock").insert((part, block), checked);
     }
 
     fn apply(&mut self, pairs: &[Pair]) {

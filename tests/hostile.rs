@@ -1,0 +1,182 @@
+//! A member who does not keep to the rules: it has the keys, and writes to the log what no honest client would. Others
+//! stop with an error that says so, or go on as if it had not happened; they never take it for good.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub, dead_code)]
+#![allow(clippy::print_stderr)]
+
+#[path = "model/call.rs"]
+mod call;
+#[path = "model/model.rs"]
+mod model;
+#[path = "simulation/simulated.rs"]
+mod simulated;
+#[path = "simulation/worlds.rs"]
+mod worlds;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use call::{Call, Data};
+use lucidlink::crypto::seal::{Kind, ObjectKey};
+use lucidlink::crypto::sha256;
+use lucidlink::error::Status;
+use lucidlink::ids::{Hash, Incarnation, Seq, SessionId};
+use lucidlink::log::envelope::{Envelope, SlotView, seal_payload};
+use lucidlink::log::{Append, CommitLog};
+use lucidlink::state::ops::{Body, Op, OpenSession, Transaction};
+use prost::Message;
+use simulated::{Place, Simulated};
+use worlds::Outcome;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A commit that can be bent before it is signed.
+struct Forged {
+    session: SessionId,
+    k: u64,
+    chain_at_seen: Hash,
+    state_hash: Hash,
+}
+
+impl Forged {
+    /// What an honest newcomer would write.
+    fn honest(client: &Simulated) -> Forged {
+        let link = client.fs.link();
+        let (chain_at_seen, state_hash) = link.read(|state| Ok((state.chain(), state.state_hash()))).unwrap();
+        Forged { session: SessionId([7; 16]), k: 1, chain_at_seen, state_hash }
+    }
+
+    fn append(&self, place: &Place, seen: Seq) {
+        let transaction = Transaction { hops: vec![], ops: vec![Op::OpenSession(OpenSession {}).wrap()] };
+        let body = Body {
+            state_hash: Bytes::copy_from_slice(&self.state_hash.0),
+            packs: vec![],
+            transactions: vec![transaction],
+        };
+        let salt = [9; 32];
+        let object: Vec<u8> = [&self.session.0[..], &self.k.to_le_bytes()].concat();
+        let key = ObjectKey::derive(&place.key, &salt, Kind::Commit, &place.id, &object);
+        let payload = seal_payload(&key, &body.encode_to_vec(), std::iter::empty()).unwrap();
+        let envelope = Envelope {
+            incarnation: Incarnation([0; 16]),
+            session: self.session,
+            k: self.k,
+            seen,
+            chain_at_seen: self.chain_at_seen,
+            key_id: place.account.key_id(),
+            generation: 0,
+            salt,
+            clear: Bytes::new(),
+            payload_len: payload.len() as u32,
+            payload_hash: sha256(&payload),
+            out_of_line: false,
+        };
+        let slot = envelope.encode_signed(&payload, |message| place.account.sign(message));
+        put(place, &slot);
+    }
+}
+
+fn put(place: &Place, slot: &[u8]) {
+    let answer = place.log.append(slot, place.log.head().unwrap()).unwrap();
+    assert!(matches!(answer, Append::Landed(_)));
+}
+
+fn client(place: &Place, seed: u64) -> Simulated {
+    let client = place.open(seed, 0, TIMEOUT);
+    let made = client.call(&Call::WriteFile(format!("/file-{seed}"), Data { seed, len: 100 }));
+    assert!(matches!(made, Outcome::Answered(Ok(_))));
+    client
+}
+
+fn status(client: &Simulated, call: &Call) -> i32 {
+    match client.call(call) {
+        Outcome::Answered(Err(code)) => code,
+        Outcome::Answered(Ok(_)) => 0,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn look() -> Call {
+    Call::List("/".to_owned())
+}
+
+fn change() -> Call {
+    Call::CreateDir("/after".to_owned())
+}
+
+#[test]
+fn a_commit_of_a_newcomer_is_taken() {
+    let place = Place::new(1);
+    let victim = client(&place, 1);
+    Forged::honest(&victim).append(&place, victim.fs.link().position());
+    assert_eq!((status(&victim, &look()), status(&victim, &change())), (0, 0));
+}
+
+#[test]
+fn a_false_state_hash_stops_a_link_after_one_attempt_to_rebuild() {
+    let place = Place::new(2);
+    let victim = client(&place, 2);
+    Forged { state_hash: Hash([1; 32]), ..Forged::honest(&victim) }
+        .append(&place, victim.fs.link().position());
+    for call in [look(), change(), look()] {
+        assert_eq!(status(&victim, &call), Status::StateDiverged.code());
+    }
+}
+
+#[test]
+fn a_commit_on_another_chain_is_a_fork() {
+    let place = Place::new(3);
+    let victim = client(&place, 3);
+    Forged { chain_at_seen: Hash([1; 32]), ..Forged::honest(&victim) }
+        .append(&place, victim.fs.link().position());
+    for call in [look(), change(), look()] {
+        assert_eq!(status(&victim, &call), Status::LogForked.code());
+    }
+}
+
+#[test]
+fn a_session_that_somebody_else_uses_stops() {
+    let place = Place::new(4);
+    let victim = client(&place, 4);
+    let slots = place.log.read(Seq(1), 10, usize::MAX).unwrap();
+    let session = SlotView::parse(&slots[0].1).unwrap().envelope().session;
+    let last_k = SlotView::parse(&slots[slots.len() - 1].1).unwrap().envelope().k;
+    Forged { session, k: last_k + 1, ..Forged::honest(&victim) }.append(&place, victim.fs.link().position());
+    assert_eq!(status(&victim, &look()), 0, "it is a genuine commit");
+    for _ in 0..2 {
+        assert_eq!(status(&victim, &change()), Status::Poisoned.code());
+    }
+}
+
+#[test]
+fn garbage_has_no_effect() {
+    let place = Place::new(5);
+    let victim = client(&place, 5);
+    let slots = place.log.read(Seq(1), 10, usize::MAX).unwrap();
+    for garbage in [&b""[..], b"garbage", &slots[0].1, &slots[slots.len() - 1].1, &slots[1].1[..100]] {
+        put(&place, garbage);
+    }
+    assert_eq!((status(&victim, &look()), status(&victim, &change())), (0, 0));
+    let newcomer = place.open(6, 0, TIMEOUT);
+    assert_eq!(newcomer.fs.link().state_hash(), victim.fs.link().state_hash());
+}
+
+#[test]
+fn a_checkpoint_that_the_log_does_not_know_is_not_taken() {
+    // It is stored, and its announcement never arrives; an answer that is lost would not do.
+    let (place, victim) = (7..)
+        .find_map(|seed| {
+            let place = Place::new(seed);
+            let victim = client(&place, seed);
+            let head = place.log.head().unwrap();
+            victim.log.set_odds(1);
+            assert!(victim.fs.link().write_checkpoint().is_err());
+            (place.log.head().unwrap() == head).then_some((place, victim))
+        })
+        .unwrap();
+    let stored = lucidlink::content::store::Store::list(&*place.store, "checkpoints/").unwrap();
+    assert_eq!(stored.len(), 1);
+    let newcomer = place.open(1, 0, TIMEOUT);
+    let parts = newcomer.fs.link().read(|state| Ok(state.parts().references().count())).unwrap();
+    assert_eq!(parts, 0, "it started from the genesis");
+    assert_eq!(newcomer.fs.link().state_hash(), victim.fs.link().state_hash());
+}

@@ -1,0 +1,111 @@
+//! The state of a replica, held against the model's: every pair that there should be and no other, and every byte of
+//! every file.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use lucidlink::ids::Ino;
+use lucidlink::state::ops::Extent;
+use lucidlink::state::value::{Counters, Dentry, Header, Inode, Kind, Pack};
+use lucidlink::state::{Source, key};
+use prost::Message;
+
+use super::content::{Cell, cells};
+use super::model::{Model, State};
+
+pub type Pairs = BTreeMap<Bytes, Bytes>;
+
+/// All pairs of a state.
+pub fn pairs(state: &dyn Source) -> Pairs {
+    state.range(&[0], &[0xff]).collect::<Result<_, _>>().expect("all of it is in memory")
+}
+
+/// Panics where a state is not the model's.
+pub fn check(model: &Model, found: &Pairs) {
+    let expected = model.state.pairs();
+    let extents = (key::extent(Ino(0), 0), vec![b'X' + 1]);
+    let is_extent = |key: &Bytes| extents.0[..1] <= key[..] && key[..] < extents.1[..];
+    for (key, value) in found.iter().filter(|(key, _)| !is_extent(key)) {
+        assert_eq!(Some(value), expected.get(key), "the value of {}", key.escape_ascii());
+    }
+    for key in expected.keys() {
+        assert!(found.contains_key(key), "no {}", key.escape_ascii());
+    }
+    let mut content: BTreeMap<u64, BTreeMap<u64, Cell>> = BTreeMap::new();
+    for (key, value) in found.iter().filter(|(key, _)| is_extent(key)) {
+        let ino = key::ino_of(key).expect("an inode in the key of an extent").0;
+        let end = key::extent_end(key).expect("an end in the key of an extent");
+        let extent = Extent::decode(value.clone()).expect("an extent");
+        let extent = Extent { offset: end - extent.length, ..extent };
+        let lengths = extent.stored_lengths.len() as u64;
+        assert!([1, extent.blocks()].contains(&lengths), "stored lengths of {extent:?}");
+        for (offset, cell) in cells(&extent) {
+            let before = content.entry(ino).or_default().insert(offset, cell);
+            assert_eq!(before, None, "two extents hold byte {offset} of inode {ino:x}");
+        }
+    }
+    for (ino, node) in &model.state.nodes {
+        let found = content.remove(ino).unwrap_or_default();
+        assert_eq!(found, node.cells, "the content of inode {ino:x}");
+    }
+    assert!(content.is_empty(), "content without a file");
+}
+
+impl State {
+    /// Every pair but the extents.
+    fn pairs(&self) -> Pairs {
+        let mut pairs = Pairs::new();
+        let mut put = |key: key::Key, value: Vec<u8>| drop(pairs.insert(key.into(), value.into()));
+        let header = Header {
+            apply_version: 1,
+            incarnation: Bytes::from_static(&[0; 16]),
+            generation: 0,
+            fork: self.fork,
+            ended: self.ended,
+        };
+        put(key::header(), header.encode_to_vec());
+        put(key::counters(), self.counters().encode_to_vec());
+        if let Some(checkpoint) = &self.checkpoint {
+            put(key::checkpoint(), checkpoint.encode_to_vec());
+        }
+        for (ino, node) in &self.nodes {
+            let links = if node.inode.kind() == Kind::Directory { 1 } else { self.names(*ino) };
+            put(key::inode(Ino(*ino)), Inode { links, ..node.inode.clone() }.encode_to_vec());
+            for (name, found) in &node.entries {
+                let dentry = Dentry::new(Ino(*found), self.kind(*found));
+                put(key::dentry(Ino(*ino), name), dentry.encode_to_vec());
+            }
+        }
+        let live = self.live();
+        for (id, pack) in &self.packs {
+            let live = live.get(id).copied().unwrap_or_default();
+            put(key::pack(*id), Pack { live, ..pack.clone() }.encode_to_vec());
+        }
+        let seq = lucidlink::ids::Seq;
+        self.members.iter().for_each(|(id, member)| put(key::member(*id), member.encode_to_vec()));
+        self.sessions.iter().for_each(|(id, session)| put(key::session(*id), session.encode_to_vec()));
+        self.detached.iter().for_each(|ino| put(key::detached(Ino(*ino)), Vec::new()));
+        self.dead.iter().for_each(|(at, id)| put(key::freed(seq(*at), *id), Vec::new()));
+        self.closed.iter().for_each(|(at, id)| put(key::expiry(seq(*at), *id), Vec::new()));
+        pairs
+    }
+
+    fn counters(&self) -> Counters {
+        let mut counters = Counters::default();
+        for node in self.nodes.values() {
+            match node.inode.kind() {
+                Kind::File => {
+                    counters.files += 1;
+                    counters.bytes = counters.bytes.wrapping_add(node.inode.size);
+                }
+                Kind::Directory => counters.directories += 1,
+                _ => counters.symlinks += 1,
+            }
+        }
+        let live = self.live();
+        counters.live = live.values().sum();
+        let stored = self.packs.iter().filter(|(id, _)| live.contains_key(id)).map(|(_, pack)| pack.size);
+        counters.stored = stored.fold(0, u64::wrapping_add);
+        counters
+    }
+}

@@ -1,0 +1,190 @@
+//! The state machine alone: no log, no store, no file system. Random slots, built by hand, are judged and applied by a
+//! replica and by a plain model (`model`); verdict, outcomes and state must be the same. A second replica, which is put
+//! on checkpoints at random and forgets their blocks all the time (`rebuilt`), must have the same state hash at every
+//! position.
+//!
+//! All of it follows from a seed, which a failure prints: `LUCIDLINK_SEED=<seed>` runs that one alone,
+//! `LUCIDLINK_SEEDS` says how many are run.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub, clippy::print_stderr)]
+
+#[path = "../simulation/audit.rs"]
+mod audit;
+mod commits;
+mod compare;
+mod content;
+mod judging;
+mod model;
+mod names;
+mod operations;
+mod places;
+mod random;
+mod rebuilt;
+mod runs;
+mod slot;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use commits::{Commits, account};
+use lucidlink::ids::Hash;
+use lucidlink::state::Replica;
+use lucidlink::state::ops::{Op, Operation};
+use lucidlink::state::replica::Birth;
+use model::{Model, Verdict};
+use random::Chance;
+use rebuilt::Rebuilt;
+use slot::Slot;
+
+const SEEDS: u64 = 12;
+const SLOTS: u64 = 300;
+/// After so many slots everything is compared.
+const COMPARE: u64 = 10;
+/// How many kinds of operations there are.
+const KINDS: usize = 20;
+
+fn birth() -> Birth {
+    Birth { chain: Hash([1; 32]), admin: account(0), created: 1_700_000_000_000_000_000 }
+}
+
+/// A replica, its model, and a replica on checkpoints.
+struct Run {
+    model: Model,
+    replica: Replica,
+    rebuilt: Rebuilt,
+    /// What became of operations of each kind: by number of the refusal (0: took effect), how many.
+    seen: BTreeMap<usize, BTreeMap<u32, u64>>,
+}
+
+impl Run {
+    fn new() -> Run {
+        let replica = Replica::new(&birth());
+        let model = Model::new(&birth(), replica.state_hash());
+        Run { model, replica, rebuilt: Rebuilt::new(&birth()), seen: BTreeMap::new() }
+    }
+
+    fn step(&mut self, slot: &Slot) {
+        let expected = self.model.apply(&slot.understood());
+        let applied = slot.judge(&self.replica).expect("all of it is in memory");
+        assert_eq!(applied.verdict, expected, "verdict on {slot:#?}");
+        if let Verdict::Consumed(outcomes) = &expected
+            && outcomes.iter().all(|outcome| outcome.refusal != 0)
+        {
+            // The session's record, and those of sessions that are forgotten.
+            let traces = applied.changes.entries.keys().filter(|key| !b"SE".contains(&key[0]));
+            assert_eq!(traces.count(), 0, "what was refused left a trace: {slot:#?}");
+        }
+        slot.advance(&mut self.replica, applied);
+        self.model.advance(self.replica.chain(), self.replica.state_hash());
+        assert_eq!(self.rebuilt.apply(slot), expected, "verdict of the rebuilt replica on {slot:#?}");
+        assert_eq!(self.rebuilt.replica.state_hash(), self.replica.state_hash(), "state hash after {slot:#?}");
+        assert_eq!(self.rebuilt.replica.chain(), self.replica.chain());
+        self.note(slot, &expected);
+    }
+
+    fn compare(&mut self) {
+        let pairs = compare::pairs(&self.replica);
+        compare::check(&self.model, &pairs);
+        audit::check(&self.replica).unwrap();
+        self.rebuilt.read(audit::check);
+    }
+
+    fn note(&mut self, slot: &Slot, verdict: &Verdict) {
+        let (Verdict::Consumed(outcomes), Some(body)) = (verdict, &slot.body) else { return };
+        for (transaction, outcome) in body.transactions.iter().zip(outcomes) {
+            let judged = match outcome.refusal {
+                0 => &transaction.ops[..],
+                _ => transaction.ops.get(outcome.op as usize).map_or(&[][..], std::slice::from_ref),
+            };
+            for kind in judged.iter().filter_map(kind) {
+                *self.seen.entry(kind).or_default().entry(outcome.refusal).or_default() += 1;
+            }
+        }
+    }
+}
+
+/// The number of an operation's field in the encoding.
+fn kind(operation: &Operation) -> Option<usize> {
+    Some(match operation.op.as_ref()? {
+        Op::MakeDir(_) => 1,
+        Op::Create(_) => 2,
+        Op::Symlink(_) => 3,
+        Op::Link(_) => 4,
+        Op::Unlink(_) => 5,
+        Op::RemoveDir(_) => 6,
+        Op::RemoveTree(_) => 7,
+        Op::Reap(_) => 8,
+        Op::Rename(_) => 9,
+        Op::SetAttributes(_) => 10,
+        Op::Replace(_) => 11,
+        Op::Write(_) => 12,
+        Op::Append(_) => 13,
+        Op::Truncate(_) => 14,
+        Op::SetMember(_) => 15,
+        Op::RevokeMember(_) => 16,
+        Op::CloseSession(_) => 17,
+        Op::Checkpoint(_) => 18,
+        Op::OpenSession(_) => 19,
+        Op::End(_) => 20,
+    })
+}
+
+/// Runs a seed; returns what became of the operations and how often the rebuilt replica stopped.
+fn run(seed: u64) -> Run {
+    let mut run = Run::new();
+    let mut commits = Commits::new(seed);
+    // Of its own, so that the slots do not depend on it.
+    let chance = Chance::new(seed ^ 0x5eed);
+    for n in 0..SLOTS {
+        if seed.is_multiple_of(6) && n == SLOTS / 2 {
+            // So many slots that say nothing that sessions are forgotten and views are too old.
+            (0..lucidlink::state::WINDOW - 20).for_each(|_| run.step(&Slot::default()));
+        }
+        commits.may_end = n + 5 > SLOTS;
+        let slot = commits.slot(&run.model);
+        run.step(&slot);
+        match chance.below(30) {
+            0 => run.rebuilt.restart(&chance.0),
+            1 => run.rebuilt.write_checkpoint(&chance.0),
+            2..6 => run.rebuilt.rebase(),
+            _ => {}
+        }
+        if n % COMPARE == 0 {
+            run.compare();
+        }
+    }
+    run.compare();
+    run
+}
+
+fn seeds() -> Vec<u64> {
+    let number = |name| std::env::var(name).ok().map(|value: String| value.parse().expect("a number"));
+    match number("LUCIDLINK_SEED") {
+        Some(seed) => vec![seed],
+        None => (0..number("LUCIDLINK_SEEDS").unwrap_or(SEEDS)).collect(),
+    }
+}
+
+#[test]
+fn the_state_machine_is_its_model() {
+    let (mut seen, mut stops) = (BTreeMap::<usize, BTreeMap<u32, u64>>::new(), 0);
+    for seed in seeds() {
+        let run = catch_unwind(AssertUnwindSafe(|| run(seed))).unwrap_or_else(|cause| {
+            eprintln!("the seed is {seed}");
+            resume_unwind(cause)
+        });
+        stops += run.rebuilt.stops;
+        for (kind, outcomes) in run.seen {
+            for (refusal, count) in outcomes {
+                *seen.entry(kind).or_default().entry(refusal).or_default() += count;
+            }
+        }
+    }
+    eprintln!("operations by kind and refusal: {seen:?}; {stops} stops");
+    if seeds().len() as u64 >= SEEDS {
+        assert_eq!(seen.len(), KINDS, "some kind of operation was never judged");
+        for (kind, outcomes) in &seen {
+            assert!(outcomes.contains_key(&0), "no operation of kind {kind} took effect");
+        }
+    }
+    assert!(stops > 0, "no slot was judged twice");
+}
