@@ -138,7 +138,7 @@ pid_t child_start(void (*run)(void *argument), void *argument)
         int failures = check_failures_here();
         run(argument);
         fflush(stdout);
-        _exit(check_failures_here() != failures);
+        exit(check_failures_here() != failures);
     }
     return pid;
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use lucidlink::crypto::account::PublicKeys;
 use lucidlink::ids::{Hash, Incarnation, KeyId, PackId, Seq, SessionId, SessionNo};
 use lucidlink::log::envelope::Envelope;
-use lucidlink::state::ops::{Body, Hop, NewPack, Operation, Transaction};
+use lucidlink::state::ops::{Body, End, Hop, NewPack, Op, Operation, Transaction};
 use lucidlink::state::value::Role;
 
 use super::model::{Commit, Model};
@@ -23,7 +23,7 @@ pub struct Commits {
     pub packs: Vec<PackId>,
     /// Numbers that were ever meant for a directory.
     pub directories: BTreeSet<u64>,
-    /// Whether an admin may end the filespace.
+    /// Whether it is time to end the filespace.
     pub may_end: bool,
 }
 
@@ -135,9 +135,10 @@ impl Commits {
         let hops = (0..self.chance.below(3)).filter_map(|_| self.hop(commit)).collect();
         let mut ops = Vec::new();
         for _ in 0..1 + self.chance.below(4) {
-            let op = match self.chance.once_in(200) {
-                true => Operation { op: None },
-                false => self.operation(commit, packs).wrap(),
+            let op = match self.chance.below(200) {
+                0 => Operation { op: None },
+                1..40 if self.may_end => Op::End(End {}).wrap(),
+                _ => self.operation(commit, packs).wrap(),
             };
             // What is refused leaves the copy as it is.
             commit.transaction(&Transaction { hops: Vec::new(), ops: vec![op.clone()] });

@@ -69,7 +69,7 @@ impl Commits {
             }
             95..97 => self.close_session(commit),
             97..99 => self.checkpoint(commit),
-            _ if self.may_end || !commit.is_by_admin() => Op::End(End {}),
+            _ if !commit.is_by_admin() => Op::End(End {}),
             _ => Op::OpenSession(OpenSession {}),
         }
     }
@@ -108,10 +108,11 @@ impl Commits {
         let suitable = |entry: &(u64, String, u64)| wanted(commit.state.kind(commit.stands_for(entry.2)));
         let entry = (0..4).filter_map(|_| self.entry(commit)).find(suitable).or_else(|| self.entry(commit));
         let (mut parent, mut name, mut ino) = entry.unwrap_or((ROOT, self.name(), 77));
-        if self.chance.once_in(10) {
-            match self.chance.below(3) {
+        if self.chance.once_in(8) {
+            match self.chance.below(4) {
                 0 => parent = self.any_number(commit),
                 1 => name = self.name(),
+                2 => name = self.chance.one(&BAD_NAMES).to_owned(),
                 _ => ino = self.any_number(commit),
             }
         }

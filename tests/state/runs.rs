@@ -10,14 +10,17 @@ use super::content::cells;
 /// A sound extent.
 fn extent() -> impl Strategy<Value = Extent> {
     let small = (0..50u64, 1..40u64, 0..2u8, 0..5u32, 1..9u32);
-    let stored = (any::<prop::sample::Index>(), 0..500u64, any::<bool>(), prop::collection::vec(20..23u32, 50));
-    (small, stored).prop_map(|((offset, length, pack, block, block_length), (skip, stored_offset, same, lengths))| {
-        let skip = skip.index(block_length as usize) as u32;
-        let blocks = (u64::from(skip) + length).div_ceil(u64::from(block_length)) as usize;
-        let lengths = &lengths[..if same { 1 } else { blocks }];
-        let (pack, stored_lengths) = (Bytes::from(vec![pack; 16]), lengths.to_vec());
-        Extent { offset, length, pack, block, skip, block_length, stored_offset, stored_lengths }
-    })
+    let stored =
+        (any::<prop::sample::Index>(), 0..500u64, any::<bool>(), prop::collection::vec(20..23u32, 50));
+    (small, stored).prop_map(
+        |((offset, length, pack, block, block_length), (skip, stored_offset, same, lengths))| {
+            let skip = skip.index(block_length as usize) as u32;
+            let blocks = (u64::from(skip) + length).div_ceil(u64::from(block_length)) as usize;
+            let lengths = &lengths[..if same { 1 } else { blocks }];
+            let (pack, stored_lengths) = (Bytes::from(vec![pack; 16]), lengths.to_vec());
+            Extent { offset, length, pack, block, skip, block_length, stored_offset, stored_lengths }
+        },
+    )
 }
 
 /// Extents one behind the other, each cut into pieces, of which some are left out.
