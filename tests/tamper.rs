@@ -182,8 +182,7 @@ fn no_object_can_be_changed_unnoticed() {
 #[test]
 fn what_is_damaged_is_named() {
     let place = Place::new();
-    for (kind, name) in [("packs", "packs/"), ("grants", "grant"), ("bodies", "bodies/")]
-    {
+    for (kind, name) in [("packs", "packs/"), ("grants", "grant"), ("bodies", "bodies/")] {
         if kind == "bodies" {
             // A checkpoint stands for the bodies before it.
             place.objects("checkpoints").iter().for_each(|checkpoint| fs::remove_file(checkpoint).unwrap());

@@ -92,11 +92,7 @@ impl GrantScope {
     }
 
     /// Checks a stored grant. `admin_key` gives the Ed25519 key of an account that may grant.
-    pub fn verify(
-        &self,
-        stored: &[u8],
-        admin_key: impl FnOnce(KeyId) -> Option<[u8; 32]>,
-    ) -> Result<Grant> {
+    pub fn verify(&self, stored: &[u8], admin_key: impl FnOnce(KeyId) -> Option<[u8; 32]>) -> Result<Grant> {
         let bad = |what| self.bad(what);
         if stored.len() > MAX_LEN {
             return Err(bad("is too large"));

@@ -94,7 +94,8 @@ impl OpenFiles {
         }
         let path = path.key();
         let from = index.unnamed.range(path.clone()..);
-        let concerned = from.take_while(|(key, _)| if below { key.starts_with(&path) } else { **key == path });
+        let concerned =
+            from.take_while(|(key, _)| if below { key.starts_with(&path) } else { **key == path });
         concerned.filter_map(|(_, ino)| index.files.get(ino)?.upgrade()).collect()
     }
 }

@@ -108,7 +108,11 @@ impl<'a, S: Source, const NOTE: bool> Walk<'a, S, NOTE> {
         let path = self.path;
         let end = self.steps(path.names(), true, self.last)?;
         // Without a name of its own, such as `/`: the directory that was reached last.
-        Ok(end.unwrap_or_else(|| End { parent: self.parent(), name: None, found: self.walked.last().copied() }))
+        Ok(end.unwrap_or_else(|| End {
+            parent: self.parent(),
+            name: None,
+            found: self.walked.last().copied(),
+        }))
     }
 
     /// The directory above the current one.

@@ -266,7 +266,8 @@ impl Judge<'_> {
     /// The record of a pack that this commit publishes; no other may be referred to. An offered one is registered
     /// by the first transaction that refers to it and takes effect: if none does, its session may offer it again.
     pub(super) fn published(&mut self, id: PackId) -> Result<Option<Pack>, Stop> {
-        if id.slot().is_some_and(|slot| slot != self.at) || self.scratch.base().get(&key::pack(id))?.is_some() {
+        if id.slot().is_some_and(|slot| slot != self.at) || self.scratch.base().get(&key::pack(id))?.is_some()
+        {
             return Ok(None);
         }
         if let Some(record) = self.scratch.pack(id)? {

@@ -4,7 +4,14 @@
 //! A failure prints its seed; `LUCIDLINK_SEED=<seed>` runs that one alone. `LUCIDLINK_SEEDS` and `LUCIDLINK_CALLS`
 //! say how many seeds and how many calls of each are run, `LUCIDLINK_COMPARE` after how many calls everything is
 //! compared; with `LUCIDLINK_TRACE=1` every call is printed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    clippy::print_stderr
+)]
 
 #[path = "../support/abi.rs"]
 mod abi;

@@ -2,7 +2,15 @@
 //! sent, answers that are lost, commits that land late, reads that fail, checkpoints and new links in between. All of it
 //! follows from a seed, which a failure prints: `LUCIDLINK_SEED=<seed>` runs that one alone, `LUCIDLINK_SEEDS` says how
 //! many are run, and with `LUCIDLINK_TRACE=1` every call is printed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub, dead_code, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    clippy::print_stderr
+)]
 
 mod audit;
 #[path = "../model/call.rs"]
