@@ -8,6 +8,7 @@ use super::ops::{AsId, Content, Extent, Truncate};
 use super::source::Tables;
 use super::value::{Inode, Kind};
 use super::{Failure, Refusal, key};
+use crate::crypto::seal::CHUNK_OVERHEAD;
 use crate::ids::{Ino, PackId};
 
 /// The largest file: what offsets of other systems can express.
@@ -15,6 +16,7 @@ pub const MAX_FILE_SIZE: u64 = i64::MAX as u64;
 
 /// The largest block: bytes of a file, and bytes in a pack.
 const MAX_BLOCK: u32 = 4 << 20;
+const MAX_STORED: u32 = MAX_BLOCK + CHUNK_OVERHEAD as u32;
 
 impl Extent {
     /// Where it ends in the file.
@@ -72,8 +74,9 @@ impl Extent {
             && (1..=MAX_BLOCK).contains(&self.block_length)
             && self.skip < self.block_length
             && (lengths == 1 || lengths == self.blocks())
+            && self.stored_lengths.iter().all(|length| *length <= MAX_STORED)
             && u64::from(self.block).checked_add(self.blocks()).is_some_and(|n| n <= u64::from(u32::MAX))
-            && self.stored_offset.checked_add(self.blocks() * u64::from(MAX_BLOCK)).is_some()
+            && self.stored_offset.checked_add(self.blocks() * u64::from(MAX_STORED)).is_some()
     }
 }
 

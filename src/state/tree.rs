@@ -242,11 +242,15 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether a directory is this one or below it.
+    /// Whether a directory is this one or below it. A detached directory is below none: its parent may be gone, and
+    /// its number may be another's by now.
     fn is_inside(&self, mut directory: Ino, ancestor: Ino) -> Result<bool, Failure> {
         loop {
             if directory == ancestor {
                 return Ok(true);
+            }
+            if self.scratch.get(&key::detached(directory))?.is_some() {
+                return Ok(false);
             }
             match self.scratch.inode(directory)? {
                 Some(inode) if directory != Ino::ROOT => directory = Ino(inode.parent),

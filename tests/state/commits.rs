@@ -2,7 +2,6 @@
 //! breaks a rule. What a commit says is made up while a copy of the model follows it, so that one operation can build
 //! on another of the same commit.
 
-use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use lucidlink::crypto::account::PublicKeys;
@@ -21,8 +20,6 @@ pub struct Commits {
     pub accounts: Vec<PublicKeys>,
     /// Packs that a commit has offered.
     pub packs: Vec<PackId>,
-    /// Numbers that were ever meant for a directory.
-    pub directories: BTreeSet<u64>,
     /// Whether it is time to end the filespace.
     pub may_end: bool,
 }
@@ -37,7 +34,7 @@ impl Commits {
     pub fn new(seed: u64) -> Commits {
         let accounts = (0..5).map(account).collect();
         let chance = Chance::new(seed);
-        Commits { chance, accounts, packs: Vec::new(), directories: BTreeSet::new(), may_end: false }
+        Commits { chance, accounts, packs: Vec::new(), may_end: false }
     }
 
     /// The next slot of a log whose state is the model's.

@@ -52,6 +52,9 @@ fn end(extent: &Extent) -> u128 {
     u128::from(extent.offset) + u128::from(extent.length)
 }
 
+/// The most that a block takes in a pack: 4 MiB, header and tag.
+const MAX_STORED: u32 = (4 << 20) + 25;
+
 fn is_sound(extent: &Extent) -> bool {
     extent.length > 0
         && end(extent) <= u128::from(MAX_SIZE)
@@ -59,7 +62,8 @@ fn is_sound(extent: &Extent) -> bool {
         && extent.skip < extent.block_length
         && [1, blocks(extent)].contains(&(extent.stored_lengths.len() as u128))
         && u128::from(extent.block) + blocks(extent) < 1 << 32
-        && u128::from(extent.stored_offset) + blocks(extent) * (4 << 20) < 1 << 64
+        && extent.stored_lengths.iter().all(|length| *length <= MAX_STORED)
+        && u128::from(extent.stored_offset) + blocks(extent) * u128::from(MAX_STORED) < 1 << 64
 }
 
 impl State {

@@ -6,8 +6,8 @@ use lucidlink::ids::{Hash, Incarnation, Ino, PackId, Seq, SessionId, SessionNo};
 use lucidlink::log::envelope::Envelope;
 use lucidlink::state::apply::{self, Judgement, Void};
 use lucidlink::state::ops::{
-    Body, CloseSession, Content, Create, End, Extent, NewPack, Op, OpenSession, Reap, RevokeMember,
-    SetMember, Transaction, Truncate,
+    Body, CloseSession, Content, Create, End, Extent, MakeDir, NewPack, Op, OpenSession, Reap, Remove,
+    Rename, RevokeMember, SetMember, Transaction, Truncate,
 };
 use lucidlink::state::value::{Outcome, Role};
 use lucidlink::state::{Refusal, Replica, Source, Tables, WINDOW, key};
@@ -351,4 +351,39 @@ fn a_closed_session_is_forgotten_after_a_window() {
     assert_eq!(refusals(&mut replica, &slot), [0]);
     assert_eq!(replica.session(CLOSED).unwrap(), None);
     assert!(replica.first(&from, &to).unwrap().is_none());
+}
+
+/// The walk up from a directory ends, whatever numbers a writer has given twice.
+#[test]
+fn parents_in_a_circle_do_not_hold_anybody_up() {
+    let mut replica = world();
+    let ino = |n| Ino::new(replica.session(WRITERS).unwrap().unwrap().number(), n);
+    let [a, b, x] = [ino(2), ino(3), ino(4)];
+    let make = |parent: Ino, name: &str, ino: Ino| {
+        Op::MakeDir(MakeDir { parent: parent.0, name: name.to_owned(), ino: ino.0, ..MakeDir::default() })
+    };
+    let remove = |parent: Ino, name: &str, ino: Ino| Remove {
+        parent: parent.0,
+        name: name.to_owned(),
+        ino: ino.0,
+        time: 0,
+    };
+    let into_the_circle = Rename {
+        from_parent: ROOT,
+        from_name: "x".to_owned(),
+        ino: x.0,
+        to_parent: a.0,
+        to_name: "x".to_owned(),
+        ..Rename::default()
+    };
+    let root = Ino::ROOT;
+    let steps = vec![
+        vec![make(root, "a", a), make(a, "b", b), make(root, "x", x)],
+        vec![Op::RemoveTree(remove(a, "b", b))],
+        vec![Op::RemoveDir(remove(root, "a", a))],
+        vec![make(b, "a", a)],
+        vec![Op::Rename(into_the_circle)],
+    ];
+    let slot = commit(&replica, WRITER, WRITERS, steps);
+    assert_eq!(refusals(&mut replica, &slot), [0; 5]);
 }

@@ -161,7 +161,7 @@ fn kind(operation: &Operation) -> Option<usize> {
     })
 }
 
-/// Runs a seed; returns what became of the operations and how often the rebuilt replica stopped.
+/// Runs a seed to its end.
 fn run(seed: u64) -> Run {
     let mut run = Run::new();
     let mut commits = Commits::new(seed);

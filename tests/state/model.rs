@@ -52,7 +52,6 @@ pub struct State {
     pub redirects: BTreeMap<u64, u64>,
 }
 
-#[derive(Clone)]
 pub struct Model {
     pub state: State,
     /// Chain and state hash at each position.

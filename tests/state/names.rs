@@ -112,11 +112,9 @@ impl Commit<'_> {
         if !self.state.detached.contains(&op.root) {
             return Ok(());
         }
-        let limit = op.limit.clamp(1, 4096);
-        for freed in 0..limit {
+        for _ in 0..op.limit.clamp(1, 4096) {
             let Some((_, ino)) = self.state.node(op.root).entries.pop_first() else {
                 // Fewer than the limit: the directory goes too.
-                assert!(freed < limit);
                 self.state.detached.remove(&op.root);
                 self.state.nodes.remove(&op.root);
                 return Ok(());
@@ -200,7 +198,7 @@ impl Commit<'_> {
 
     /// Whether a directory is another one or above it.
     fn is_above(&self, ino: u64, mut other: u64) -> bool {
-        while other != ino && other != ROOT {
+        while other != ino && other != ROOT && !self.state.detached.contains(&other) {
             match self.state.nodes.get(&other) {
                 Some(node) => other = node.inode.parent,
                 None => return false,

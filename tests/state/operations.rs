@@ -12,7 +12,6 @@ use super::commits::Commits;
 use super::model::{Commit, ROOT};
 
 /// No session has it to give.
-const FOREIGN: u64 = 7;
 const BAD_NAMES: [&str; 5] = ["", ".", "..", "a/b", "nul\0"];
 
 impl Commits {
@@ -75,14 +74,10 @@ impl Commits {
     }
 
     fn make_dir(&mut self, commit: &Commit<'_>, time: i64) -> Op {
-        // No number is given to two directories, one after the other: a detached one may still have the first as its
-        // parent.
-        let number = self.new_number(commit);
-        let ino = if self.directories.insert(number) { number } else { FOREIGN };
         Op::MakeDir(MakeDir {
             parent: self.directory(commit),
             name: self.name(),
-            ino,
+            ino: self.new_number(commit),
             mode: self.chance.below(1 << 16) as u32,
             uid: 3,
             gid: 4,
