@@ -11,7 +11,6 @@ use lucidlink::state::value::Kind;
 use super::commits::Commits;
 use super::model::{Commit, ROOT};
 
-/// No session has it to give.
 const BAD_NAMES: [&str; 5] = ["", ".", "..", "a/b", "nul\0"];
 
 impl Commits {
