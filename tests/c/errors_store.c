@@ -156,44 +156,51 @@ static void the_log_cannot_commit(void)
     clean_up();
 }
 
-struct holder {
-    const char *path;
-    struct channel held, release;
-};
+static struct holder {
+    pid_t pid;
+    struct channel orders; /* the path of a file to hold, then the end */
+    struct channel held;
+} holder;
 
 /* Another process writes to the log and does not end. */
-static void hold_the_log(void *argument)
+static void hold_the_log(void *unused)
 {
-    struct holder *holder = argument;
+    char path[2 * PATH_SIZE];
     struct flock lock;
-    int file = open(holder->path, O_RDWR);
+    int file;
+    (void)unused;
+    close(holder.orders.write_end);
+    if (!channel_receive(&holder.orders, path, sizeof path))
+        return;
+    file = open(path, O_RDWR);
     memset(&lock, 0, sizeof lock);
     lock.l_type = F_WRLCK;
     lock.l_whence = SEEK_SET;
     lock.l_start = WRITE_LOCK;
     lock.l_len = 1;
     REQUIRE(file >= 0 && fcntl(file, F_SETLK, &lock) == 0);
-    channel_send(&holder->held, "!", 1);
-    close(holder->release.write_end);
-    channel_receive(&holder->release, &file, sizeof file);
+    channel_send(&holder.held, "!", 1);
+    channel_receive(&holder.orders, path, 1);
+}
+
+static void start_the_holder(void)
+{
+    channel_make(&holder.orders);
+    channel_make(&holder.held);
+    holder.pid = child_start(hold_the_log, NULL);
 }
 
 static void the_log_is_busy(const struct world *world)
 {
-    char path[2 * PATH_SIZE], sign;
-    struct holder holder;
-    pid_t pid;
+    char path[2 * PATH_SIZE] = "", sign;
 
     prepare_all();
     snprintf(path, sizeof path, "%s/workspace/filespaces/%s/log.sqlite-shm", world->folder, fs_id);
-    holder.path = path;
-    channel_make(&holder.held);
-    channel_make(&holder.release);
-    pid = child_start(hold_the_log, &holder);
+    channel_send(&holder.orders, path, sizeof path);
     REQUIRE(channel_receive(&holder.held, &sign, 1));
     threads_run(COMMITTING_CALLS, times_out, NULL);
-    channel_close(&holder.release);
-    CHECK(child_succeeded(pid));
+    channel_close(&holder.orders);
+    CHECK(child_succeeded(holder.pid));
     channel_close(&holder.held);
     OK(ll_file_flush(late[13], ERR));
     CHECK(text_is(fs, "/file 13", "Content"));
@@ -441,6 +448,7 @@ int main(void)
     ll_config config;
     ll_link_options options = LL_LINK_OPTIONS_INIT;
 
+    start_the_holder();
     world_make(&damaged);
     world_make(&world);
     bulk = malloc(8 * MB);

@@ -133,7 +133,8 @@ static void one_life(int is_stopped)
     CHECK(threads() > 1);
     file_put(session.fs, "/large", 20000000, 1); /* threads store packs */
     CHECK(file_has(session.fs, "/large", 20000000, 1));
-    CHECK(threads_block_signals() >= 1);
+    if (!check_small()) /* memcheck has masks of its own */
+        CHECK(threads_block_signals() >= 1);
     provoke_errors(&session);
     MUST(ll_file_open(session.fs, "/open", "w", NULL, &file, ERR));
     OK(ll_file_write(file, "text", 4, NULL, ERR));

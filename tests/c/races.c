@@ -40,7 +40,7 @@ static int is_expected(ll_status status)
 
 static ll_status one_call(struct race *race, int number, int n)
 {
-    char path[32], data[64];
+    char path[32], data[64] = "data";
     size_t size = 0;
     uint64_t at = 0;
     ll_entries list = 0;

@@ -60,7 +60,7 @@ impl From<Trouble> for Failure {
     }
 }
 
-/// Brings all that `read` has to `write`, in pieces; `size` is how much that is likely to be.
+/// Brings all that `read` has to `write`, in pieces; `size` is how much that is likely to be, or more.
 pub(crate) fn pieces<E>(
     size: u64,
     mut read: impl FnMut(&mut [u8]) -> Result<usize, E>,

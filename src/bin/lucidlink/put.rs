@@ -25,6 +25,8 @@ use crate::work;
 const STDIN: &str = "-";
 /// Permission bits of a file whose content comes from no file.
 const STREAM_MODE: u32 = 0o644;
+/// The size of what comes from no file.
+const UNKNOWN: u64 = u64::MAX;
 /// Files from this size on are copied one at a time: each takes memory for packs on their way.
 const LARGE: u64 = 4 << 20;
 
@@ -86,7 +88,7 @@ impl Copy<'_> {
     fn one(&self, source: &LocalPath, target: &Path) -> Result<(), Trouble> {
         if source == LocalPath::new(STDIN) {
             self.count.expect_any();
-            return self.stream(&mut io::stdin().lock(), source, target, 0, STREAM_MODE);
+            return self.stream(&mut io::stdin().lock(), source, target, UNKNOWN, STREAM_MODE);
         }
         let mut file = File::open(source).map_err(|e| unreadable(source, e))?;
         let metadata = file.metadata().map_err(|e| unreadable(source, e))?;
@@ -99,11 +101,14 @@ impl Copy<'_> {
             return self.file(&mut file, source, &metadata, target);
         }
         self.count.expect_any();
-        self.stream(&mut file, source, target, 0, STREAM_MODE)
+        self.stream(&mut file, source, target, UNKNOWN, STREAM_MODE)
     }
 
     fn tree(&self, source: &LocalPath, target: &Path) -> Result<(), Failure> {
         let metadata = source.symlink_metadata().map_err(|e| local("read", source, e))?;
+        if metadata.is_file() {
+            return Ok(self.one(source, target)?);
+        }
         if self.count.is_shown() {
             self.measure(source);
         }
@@ -151,6 +156,10 @@ impl Copy<'_> {
         let kind = metadata.file_type();
         if kind.is_dir() {
             return self.folder(source, &metadata, target, existing);
+        }
+        if existing == Some(Kind::Directory) {
+            let what = "the target is there and is a directory; remove it";
+            return Err(Error::new(Status::IsADirectory, what).on_path(target.text()).into());
         }
         if kind.is_symlink() {
             self.symlink(source, &metadata, target, existing)?;
