@@ -79,7 +79,7 @@ test-abi:
 	tests/abi/check build/lib
 
 test-rust:
-	LUCIDLINK_LIBRARY='$(CURDIR)/$(SHARED)' $(CARGO) test --all-features
+	LUCIDLINK_LIBRARY='$(CURDIR)/$(SHARED)' $(CARGO) test --all-features --no-fail-fast
 
 test-c:
 	$(MAKE) -C tests/c test asan valgrind

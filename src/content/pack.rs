@@ -27,8 +27,8 @@ pub struct PackWriter {
     generation: u32,
     salt: [u8; 32],
     bytes: Vec<u8>,
-    blocks: u32,
-    index: Vec<u8>,
+    /// Where each block is, and its plain length.
+    blocks: Vec<(ChunkPlace, u32)>,
 }
 
 /// A finished pack.
@@ -56,7 +56,7 @@ impl PackWriter {
         bytes.extend_from_slice(&generation.to_le_bytes());
         bytes.extend_from_slice(&id);
         bytes.extend_from_slice(&salt);
-        PackWriter { key, id, generation, salt, bytes, blocks: 0, index: Vec::new() }
+        PackWriter { key, id, generation, salt, bytes, blocks: Vec::new() }
     }
 
     /// Its id.
@@ -76,20 +76,16 @@ impl PackWriter {
 
     /// Whether it has no block yet.
     pub fn is_empty(&self) -> bool {
-        self.blocks == 0
+        self.blocks.is_empty()
     }
 
     /// Adds a block: compressed bytes of `plain_len` plain ones.
     pub fn add(&mut self, codec: Codec, plain_len: u32, data: &[u8]) -> Result<ChunkPlace, SealError> {
-        let offset = self.bytes.len();
-        let number = self.blocks;
+        let (number, offset) = (self.blocks.len() as u32, self.bytes.len() as u64);
         let length = self.key.seal_chunk(u64::from(number), codec, plain_len, data, &mut self.bytes)?;
-        self.index.extend_from_slice(&(offset as u64).to_le_bytes());
-        self.index.extend_from_slice(&length.to_le_bytes());
-        self.index.extend_from_slice(&plain_len.to_le_bytes());
-        self.index.extend_from_slice(&sha256(&self.bytes[offset..]).0);
-        self.blocks += 1;
-        Ok(ChunkPlace { number, offset: offset as u64, length })
+        let place = ChunkPlace { number, offset, length };
+        self.blocks.push((place, plain_len));
+        Ok(place)
     }
 
     /// A block that was added.
@@ -100,23 +96,38 @@ impl PackWriter {
 
     /// Adds index and footer.
     pub fn finish(mut self) -> Result<SealedPack, SealError> {
-        let offset = self.bytes.len();
-        let plain_len = self.index.len() as u32;
-        let (codec, data) = codec::compress(&self.index);
-        let length = self.key.seal_chunk(u64::from(self.blocks), codec, plain_len, &data, &mut self.bytes)?;
+        let index = self.index();
+        let (offset, blocks) = (self.bytes.len(), self.blocks.len() as u32);
+        let (codec, data) = codec::compress(&index);
+        let plain_len = index.len() as u32;
+        let length = self.key.seal_chunk(u64::from(blocks), codec, plain_len, &data, &mut self.bytes)?;
         let index_hash = sha256(&self.bytes[offset..]);
         self.bytes.extend_from_slice(&(offset as u64).to_le_bytes());
         self.bytes.extend_from_slice(&length.to_le_bytes());
-        self.bytes.extend_from_slice(&self.blocks.to_le_bytes());
+        self.bytes.extend_from_slice(&blocks.to_le_bytes());
         self.bytes.extend_from_slice(FOOTER_MAGIC);
         Ok(SealedPack {
             id: self.id,
             generation: self.generation,
             salt: self.salt,
-            blocks: self.blocks,
+            blocks,
             index_hash,
             bytes: self.bytes,
         })
+    }
+
+    /// Offset, stored length, plain length and SHA-256 of each block. Made at the end, on the thread that stores the
+    /// pack: hashing is half of what writing costs.
+    fn index(&self) -> Vec<u8> {
+        let mut index = Vec::with_capacity(self.blocks.len() * 48);
+        for (place, plain_len) in &self.blocks {
+            let stored = &self.bytes[place.offset as usize..][..place.length as usize];
+            index.extend_from_slice(&place.offset.to_le_bytes());
+            index.extend_from_slice(&place.length.to_le_bytes());
+            index.extend_from_slice(&plain_len.to_le_bytes());
+            index.extend_from_slice(&sha256(stored).0);
+        }
+        index
     }
 }
 
