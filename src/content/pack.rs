@@ -81,6 +81,10 @@ impl PackWriter {
 
     /// Adds a block: compressed bytes of `plain_len` plain ones.
     pub fn add(&mut self, codec: Codec, plain_len: u32, data: &[u8]) -> Result<ChunkPlace, SealError> {
+        if self.bytes.len() > PACK_TARGET / 16 && self.bytes.capacity() < PACK_TARGET {
+            // It is going to be full: not to be moved again and again while it grows.
+            self.bytes.reserve(PACK_TARGET + PACK_TARGET / 16 - self.bytes.len());
+        }
         let (number, offset) = (self.blocks.len() as u32, self.bytes.len() as u64);
         let length = self.key.seal_chunk(u64::from(number), codec, plain_len, data, &mut self.bytes)?;
         let place = ChunkPlace { number, offset, length };
