@@ -196,7 +196,8 @@ pub unsafe extern "C" fn ll_workspace_delete_filespace(
 ///
 /// @param workspace The workspace, opened by one of its admins.
 /// @param name What it is called: 1 to 255 bytes without control characters, '/', ':' and '@'.
-/// @param role_in_workspace LL_ROLE_READER, LL_ROLE_WRITER or LL_ROLE_ADMIN.
+/// @param role_in_workspace LL_ROLE_ADMIN: may make, grant and revoke. LL_ROLE_READER and LL_ROLE_WRITER
+/// may not; what they may do in a filespace is what they are granted there, whichever of the two they are.
 /// @param expiry_ns When it ends, nanoseconds since 1970; 0: never.
 /// @param token Receives the token, NUL-terminated.
 /// @param cap Bytes that `token` has, at least LL_TOKEN_SIZE.
