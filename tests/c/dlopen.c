@@ -48,7 +48,12 @@ static void *use(void *unused)
     return NULL;
 }
 
-static void load_and_use(const char *path, const char *folder)
+static const char *folder;
+
+/* A daemon, and threads that use the library. All on a thread that ends before the library is closed, so that nothing
+ * but its link option keeps it.
+ */
+static void *live(void *unused)
 {
     ll_status (*config_new)(ll_config *, struct ll_error *);
     ll_status (*config_set)(ll_config, const char *, const char *, struct ll_error *);
@@ -56,15 +61,12 @@ static void load_and_use(const char *path, const char *folder)
     ll_status (*start)(ll_daemon, struct ll_error *);
     ll_status (*stop)(ll_daemon, struct ll_error *);
     void (*free_daemon)(ll_daemon), (*free_config)(ll_config);
-    const char *(*version)(void);
     pthread_t threads[THREADS];
     ll_config config = 0;
     ll_daemon daemon = 0;
     int n;
 
-    library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    CHECK(library != NULL);
-    find("ll_version", &version);
+    (void)unused;
     find("ll_config_new", &config_new);
     find("ll_config_set", &config_set);
     find("ll_daemon_new", &daemon_new);
@@ -83,8 +85,24 @@ static void load_and_use(const char *path, const char *folder)
     CHECK(stop(daemon, NULL) == LL_OK);
     free_daemon(daemon);
     free_config(config);
+    return NULL;
+}
+
+static void load_and_use(const char *path)
+{
+    const char *(*version)(void);
+    pthread_t thread;
+    void *again;
+
+    library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    CHECK(library != NULL);
+    find("ll_version", &version);
+    CHECK(pthread_create(&thread, NULL, live, NULL) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
     CHECK(dlclose(library) == 0);
-    CHECK(strcmp(version(), "0.1.0") == 0); /* it is still there */
+    again = dlopen(path, RTLD_NOW | RTLD_NOLOAD);
+    CHECK(again != NULL); /* it is still there */
+    CHECK(dlclose(again) == 0 && strcmp(version(), "0.1.0") == 0);
 }
 
 int main(int count, char **arguments)
@@ -92,9 +110,10 @@ int main(int count, char **arguments)
     char path[4096];
     int n;
     CHECK(count == 2);
-    snprintf(path, sizeof path, "%s/lib/liblucidlink.so.0", arguments[1]);
+    folder = arguments[1];
+    snprintf(path, sizeof path, "%s/lib/liblucidlink.so.0", folder);
     for (n = 0; n < 5; n++)
-        load_and_use(path, arguments[1]);
+        load_and_use(path);
     printf("%d passed, 0 failed\n", passed);
     return 0;
 }
