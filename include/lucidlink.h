@@ -614,7 +614,7 @@ typedef uint64_t ll_file;
 #define LL_ERR_INVALID_VALUE -106
 
 /**
- * The path is not absolute, contains '..' or NUL, or is not UTF-8.
+ * The path is not absolute, or contains '..' or NUL.
  */
 #define LL_ERR_INVALID_PATH -107
 

@@ -64,7 +64,7 @@ statuses! {
     UnsupportedOption = -104, "LL_ERR_UNSUPPORTED_OPTION", "An option or flag that this version does not know is set.", libc::EINVAL, false;
     UnknownKey = -105, "LL_ERR_UNKNOWN_KEY", "There is no configuration key of this name.", libc::EINVAL, false;
     InvalidValue = -106, "LL_ERR_INVALID_VALUE", "The value of a configuration key is not valid.", libc::EINVAL, false;
-    InvalidPath = -107, "LL_ERR_INVALID_PATH", "The path is not absolute, contains '..' or NUL, or is not UTF-8.", libc::EINVAL, false;
+    InvalidPath = -107, "LL_ERR_INVALID_PATH", "The path is not absolute, or contains '..' or NUL.", libc::EINVAL, false;
     NameTooLong = -108, "LL_ERR_NAME_TOO_LONG", "A name exceeds 255 bytes or a path 4096 bytes.", libc::ENAMETOOLONG, false;
     DaemonNotRunning = -201, "LL_ERR_DAEMON_NOT_RUNNING", "The daemon is not running; start it first.", libc::ESRCH, false;
     DaemonActive = -202, "LL_ERR_DAEMON_ACTIVE", "Another daemon runs in this process; stop it or set daemon.allow_multiple.", libc::EALREADY, false;
@@ -139,6 +139,13 @@ impl Error {
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
         self.inner.source = Some(source.into());
+        self
+    }
+
+    /// The same, naming the argument that is to blame.
+    #[must_use]
+    pub fn about(mut self, argument: &str) -> Error {
+        self.inner.message = format!("{argument}: {}", self.inner.message);
         self
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::error::Result;
+use crate::error::{Result, Status};
 use crate::fs::{FileSystem, Path};
 use crate::ids::Seq;
 use crate::workspace::{FilespaceInfo, Workspace};
@@ -76,8 +76,9 @@ impl Filespace {
 
     /// The barrier: what was committed before is visible to all and survives power loss.
     pub fn sync_all(&self) -> Result<Seq> {
-        self.fs.publish_all()?;
-        self.fs.link().sync()
+        let published = self.fs.publish_all();
+        let synced = self.fs.link().sync();
+        published.and(synced)
     }
 
     /// Ends the link, with the final sync that its mode asks for. It is unlinked whatever that sync says. Again: nothing
@@ -87,10 +88,20 @@ impl Filespace {
             return Ok(());
         }
         let synced = match self.request.sync_mode {
-            SyncMode::All if !self.request.read_only => self.sync_all().map(drop),
+            SyncMode::All if !self.request.read_only => self.final_sync(),
             SyncMode::All | SyncMode::None => Ok(()),
         };
         synced.and(self.fs.link().close())
+    }
+
+    fn final_sync(&self) -> Result<()> {
+        let published = self.fs.publish_all();
+        let synced = match self.fs.link().sync() {
+            // There is nothing left to keep.
+            Err(error) if error.status() == Status::FilespaceDeleted => Ok(()),
+            synced => synced.map(drop),
+        };
+        published.and(synced)
     }
 }
 

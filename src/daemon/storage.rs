@@ -4,9 +4,9 @@
 //! next start. PHYSICAL: `.lucid/<filespace id>/` under a root, removed at stop unless it is to persist. In both a
 //! `lock` file is held locked while the daemon runs.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, Status};
@@ -79,8 +79,17 @@ impl Storage {
             true => Ok(()),
             false => std::fs::remove_dir_all(&self.folder),
         };
-        self.lock = None;
+        self.unlock();
         removed.map_err(|e| cannot("remove", &self.folder, e))
+    }
+}
+
+impl Storage {
+    /// Said aloud: a forked child may hold the file open for longer.
+    fn unlock(&mut self) {
+        if let Some(lock) = self.lock.take() {
+            let _ = lock.unlock();
+        }
     }
 }
 
@@ -90,12 +99,15 @@ impl Drop for Storage {
         if self.lock.is_some() && !self.persist {
             let _ = std::fs::remove_dir_all(&self.folder);
         }
+        self.unlock();
     }
 }
 
 fn sandbox(parent: &Path) -> io::Result<Storage> {
     remove_abandoned(parent);
-    let folder = tempfile::Builder::new().prefix(SANDBOX_PREFIX).tempdir_in(parent)?.keep();
+    let private = Permissions::from_mode(0o700);
+    let made = tempfile::Builder::new().prefix(SANDBOX_PREFIX).permissions(private).tempdir_in(parent)?;
+    let folder = made.keep();
     let lock = try_lock(&folder)?;
     Ok(Storage { folder, persist: false, lock })
 }

@@ -21,7 +21,7 @@ struct EntriesHandle(Vec<(Entry, CString)>);
 
 impl Object for EntriesHandle {
     const KIND: HandleKind = HandleKind::Entries;
-    const NAME: &'static str = "list";
+    const NAME: &'static str = "entries";
 }
 
 /// A regular file.

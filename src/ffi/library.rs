@@ -67,9 +67,10 @@ pub unsafe extern "C" fn ll_log_set_callback(
     free_user: ll_free_fn,
     err: *mut ll_error,
 ) -> ll_status {
+    // Given back whatever happens, also if the call is refused.
+    let user = User(user, free_user);
     // SAFETY: pointers are as documented; each is checked for NULL where it is used.
-    guard(0, err, || unsafe {
-        let user = User(user, free_user);
+    guard(0, err, move || unsafe {
         let level = match level {
             LL_LOG_ERROR => Level::Error,
             LL_LOG_WARN => Level::Warn,

@@ -63,13 +63,13 @@ pub struct ll_account_info {
 // SAFETY: integers and raw pointers, the size first.
 unsafe impl Sized32 for ll_account_info {}
 
-fn role(role: u32) -> Result<Role> {
+fn role(role: u32, name: &str) -> Result<Role> {
     match role {
         LL_ROLE_READER => Ok(Role::Reader),
         LL_ROLE_WRITER => Ok(Role::Writer),
         LL_ROLE_ADMIN => Ok(Role::Admin),
         _ => {
-            Err(Error::new(Status::InvalidArgument, "role: it is not one of LL_ROLE_READER, _WRITER, _ADMIN"))
+            Err(Error::new(Status::InvalidArgument, format!("{name}: it is not one of LL_ROLE_READER, _WRITER, _ADMIN")))
         }
     }
 }
@@ -222,7 +222,7 @@ pub unsafe extern "C" fn ll_service_account_create(
         check_token_buffer(cap, token.is_null())?;
         let opened = handle::get::<WorkspaceHandle>(workspace)?;
         let made =
-            opened.workspace.create_account(text(name, "name")?, role(role_in_workspace)?, expiry_ns)?;
+            opened.workspace.create_account(text(name, "name")?, role(role_in_workspace, "role_in_workspace")?, expiry_ns)?;
         put_token(token, cap, needed, &made)
     })
 }
@@ -386,7 +386,7 @@ pub unsafe extern "C" fn ll_filespace_grant(
         opened.workspace.grant(
             text(filespace, "filespace")?,
             text(account, "account")?,
-            role(role_in_filespace)?,
+            role(role_in_filespace, "role_in_filespace")?,
         )
     })
 }

@@ -23,7 +23,7 @@ pub const LL_ERR_UNSUPPORTED_OPTION: ll_status = -104;
 pub const LL_ERR_UNKNOWN_KEY: ll_status = -105;
 /// The value of a configuration key is not valid.
 pub const LL_ERR_INVALID_VALUE: ll_status = -106;
-/// The path is not absolute, contains '..' or NUL, or is not UTF-8.
+/// The path is not absolute, or contains '..' or NUL.
 pub const LL_ERR_INVALID_PATH: ll_status = -107;
 /// A name exceeds 255 bytes or a path 4096 bytes.
 pub const LL_ERR_NAME_TOO_LONG: ll_status = -108;
@@ -170,7 +170,7 @@ const C_TEXTS: &[(&CStr, &CStr)] = &[
     (c"LL_ERR_UNSUPPORTED_OPTION", c"An option or flag that this version does not know is set."),
     (c"LL_ERR_UNKNOWN_KEY", c"There is no configuration key of this name."),
     (c"LL_ERR_INVALID_VALUE", c"The value of a configuration key is not valid."),
-    (c"LL_ERR_INVALID_PATH", c"The path is not absolute, contains '..' or NUL, or is not UTF-8."),
+    (c"LL_ERR_INVALID_PATH", c"The path is not absolute, or contains '..' or NUL."),
     (c"LL_ERR_NAME_TOO_LONG", c"A name exceeds 255 bytes or a path 4096 bytes."),
     (c"LL_ERR_DAEMON_NOT_RUNNING", c"The daemon is not running; start it first."),
     (c"LL_ERR_DAEMON_ACTIVE", c"Another daemon runs in this process; stop it or set daemon.allow_multiple."),

@@ -28,11 +28,8 @@ pub(super) unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str
 /// As for [`text`].
 pub(super) unsafe fn path_of(path: *const c_char, name: &str) -> Result<Path> {
     // SAFETY: as promised by the caller.
-    let text = unsafe { text(path, name) };
-    match text {
-        Err(error) if !path.is_null() => Err(Error::new(Status::InvalidPath, error.to_string())),
-        text => Path::parse(text?),
-    }
+    let text = unsafe { text(path, name)? };
+    Path::parse(text).map_err(|error| error.about(name))
 }
 
 /// A string of the caller's, or none.

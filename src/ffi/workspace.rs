@@ -297,7 +297,8 @@ pub unsafe extern "C" fn ll_workspace_link_filespace(
         let options = read_options(options, "options")?;
         let name = optional_text(options.name, "name")?;
         let id = optional_text(options.id, "id")?;
-        let root = Path::parse(optional_text(options.root_path, "root_path")?.unwrap_or("/"))?;
+        let root = optional_text(options.root_path, "root_path")?.unwrap_or("/");
+        let root = Path::parse(root).map_err(|error| error.about("root_path"))?;
         let sync_mode = match options.sync_mode {
             LL_SYNC_ALL => SyncMode::All,
             LL_SYNC_NONE => SyncMode::None,

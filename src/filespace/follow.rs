@@ -78,7 +78,11 @@ impl Link {
         let _applying = self.applying.lock();
         let answer = self.log.append(own.bytes, self.position())?;
         if let Append::Landed(at) = answer {
-            let applied = self.apply_slot(at, &Bytes::copy_from_slice(own.bytes), Some(own));
+            let applied = match at == self.position().next() {
+                true => self.apply_slot(at, &Bytes::copy_from_slice(own.bytes), Some(own)),
+                // Others were faster: theirs come first.
+                false => self.follow(Some(own)),
+            };
             applied.map_err(|e| Error::from(e).maybe_applied())?;
         }
         Ok(answer)

@@ -194,14 +194,18 @@ impl FileSystem {
         Ok(())
     }
 
-    /// Publishes what every open handle wrote; tries all and returns the first error.
+    /// Publishes what every open handle wrote; tries all and returns the first error. After a timeout the others would
+    /// only wait as long.
     pub fn publish_all(&self) -> Result<()> {
-        let mut first = Ok(());
+        let mut first: Result<()> = Ok(());
         for shared in self.open.all() {
             let mut state = shared.0.lock();
             let ids: Vec<u64> = state.handles.iter().filter(|h| h.dirty).map(|h| h.id()).collect();
             for id in ids {
-                first = first.and(self.publish(&mut state, id, None));
+                let late = matches!(&first, Err(error) if error.status() == Status::Timeout);
+                if !late {
+                    first = first.and(self.publish(&mut state, id, None));
+                }
             }
         }
         first

@@ -36,8 +36,8 @@ pub enum Append {
 
 /// A log of numbered slots. Slot 0 is there from the start. Calls block and may come from any thread.
 pub trait CommitLog: Send + Sync {
-    /// Puts `bytes` into the slot after `after` unless it is occupied. An error means that nothing was
-    /// sent.
+    /// Puts `bytes` into the slot after `after`, or, where that is as cheap, into the first free one behind it;
+    /// what lies in between its author has not seen. An error means that nothing was sent.
     fn append(&self, bytes: &[u8], after: Seq) -> Result<Append, LogError>;
 
     /// The slots from `from` on, in order and without gap: at most `limit`, and no more than the first that
@@ -96,6 +96,15 @@ pub enum LogError {
         /// How many.
         len: u32,
     },
+    /// Its folder cannot be used.
+    #[error("the folder {place} cannot be used; reading needs write access to it too")]
+    Folder {
+        /// Which.
+        place: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Another process held the log for too long.
     #[error("the log was busy until the deadline")]
     Busy(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -119,7 +128,7 @@ impl From<LogError> for Error {
             LogError::NoSuchRange { .. } | LogError::Damaged(_) => Status::Integrity,
             LogError::Busy(_) => Status::Timeout,
             LogError::Full(_) => Status::NoSpace,
-            LogError::Io(_) => Status::Io,
+            LogError::Io(_) | LogError::Folder { .. } => Status::Io,
         };
         Error::new(status, "the log cannot be used").caused_by(error)
     }

@@ -7,12 +7,15 @@
 //! memory: an I/O error on a mapping would kill the host process.
 
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::statfs;
 use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
@@ -26,6 +29,7 @@ use crate::ids::Seq;
 const DATABASE: &str = "log.sqlite";
 const COUNTER: &str = "head";
 const SCHEMA_VERSION: i64 = 1;
+const SQLITE_IOERR_SHMSIZE: i32 = 4874;
 /// Bytes in the write-ahead log after which upkeep is due, and what a commit adds to it beside its own.
 const WAL_BYTES: u64 = 16 << 20;
 const PAGES_A_COMMIT: u64 = 8 << 10;
@@ -36,6 +40,7 @@ pub struct SqliteLog {
     reader: Mutex<Connection>,
     counter: File,
     durable: Mutex<Seq>,
+    busy_timeout: Duration,
     folder: PathBuf,
     /// Does the upkeep.
     keeper: Mutex<Option<Connection>>,
@@ -46,7 +51,8 @@ pub struct SqliteLog {
 impl SqliteLog {
     /// Makes a log whose slot 0 is `genesis`. The folder is made if it is missing.
     pub fn create(folder: &Path, genesis: &[u8], busy_timeout: Duration) -> Result<SqliteLog, LogError> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|source| LogError::Folder { place: folder.display().to_string(), source })?;
         let path = folder.join(DATABASE);
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
@@ -54,6 +60,17 @@ impl SqliteLog {
             }
             created => created?,
         };
+        SqliteLog::fill(folder, genesis, busy_timeout).inspect_err(|_| SqliteLog::remove(folder))
+    }
+
+    /// Removes a log that was not finished.
+    pub fn remove(folder: &Path) {
+        for name in [DATABASE, "log.sqlite-wal", "log.sqlite-shm", COUNTER] {
+            let _ = std::fs::remove_file(folder.join(name));
+        }
+    }
+
+    fn fill(folder: &Path, genesis: &[u8], busy_timeout: Duration) -> Result<SqliteLog, LogError> {
         let connection = connect(folder, busy_timeout)?;
         connection.execute_batch(
             "CREATE TABLE slot (n INTEGER PRIMARY KEY, sum INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
@@ -68,10 +85,17 @@ impl SqliteLog {
 
     /// Opens the log in a folder. `busy_timeout` bounds how long any call waits for other processes.
     pub fn open(folder: &Path, busy_timeout: Duration) -> Result<SqliteLog, LogError> {
-        if !folder.join(DATABASE).is_file() {
-            return Err(LogError::NotFound(folder.display().to_string()));
+        match std::fs::metadata(folder.join(DATABASE)) {
+            Ok(there) if there.is_file() => {}
+            Ok(_) => return Err(LogError::NotFound(folder.display().to_string())),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Err(LogError::NotFound(folder.display().to_string()));
+            }
+            Err(e) => return Err(LogError::Folder { place: folder.display().to_string(), source: e }),
         }
-        let mut writer = connect(folder, busy_timeout)?;
+        let writer = connect(folder, busy_timeout)?;
+        // What others left there is folded too.
+        let wal = std::fs::metadata(folder.join(format!("{DATABASE}-wal")));
         let version: i64 = writer.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if version != SCHEMA_VERSION {
             let why = "its schema is not version 1; it is damaged or was made by a newer library";
@@ -84,36 +108,55 @@ impl SqliteLog {
             .truncate(false)
             .mode(0o600)
             .open(folder.join(COUNTER))?;
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        write_counter(&counter, last_slot(&transaction)?)?;
-        transaction.commit()?;
         let reader = connect(folder, busy_timeout)?;
-        Ok(SqliteLog {
+        let log = SqliteLog {
             writer: Mutex::new(writer),
             reader: Mutex::new(reader),
+            busy_timeout,
             counter,
             durable: Mutex::new(Seq(0)),
             folder: folder.to_owned(),
             keeper: Mutex::new(None),
-            in_wal: AtomicU64::new(0),
-        })
+            in_wal: AtomicU64::new(wal.map_or(0, |m| m.len())),
+        };
+        log.put_counter_right()?;
+        Ok(log)
+    }
+
+    /// It may have run ahead, when a process died.
+    fn put_counter_right(&self) -> Result<(), LogError> {
+        let mut writer = self.writer.lock();
+        let _alone = self.lock()?;
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        write_counter(&self.counter, last_slot(&transaction)?)?;
+        Ok(transaction.commit()?)
     }
 }
 
 impl CommitLog for SqliteLog {
     fn append(&self, bytes: &[u8], after: Seq) -> Result<Append, LogError> {
-        let slot = after.next();
         let writer = self.writer.lock();
+        let _alone = self.lock()?;
         run(&writer, "BEGIN IMMEDIATE")?;
-        let answer = match self.put(&writer, slot, bytes) {
-            Ok(true) => match run(&writer, "COMMIT") {
+        let answer = match self.put(&writer, after, bytes) {
+            Ok(Some(slot)) => match run(&writer, "COMMIT") {
                 Ok(()) => {
                     self.in_wal.fetch_add(bytes.len() as u64 + PAGES_A_COMMIT, Ordering::Relaxed);
                     return Ok(Append::Landed(slot));
                 }
-                Err(error) => Ok(Append::Unknown(error)),
+                Err(error) => {
+                    if !writer.is_autocommit() {
+                        run(&writer, "ROLLBACK")?;
+                    }
+                    // Looked up under the lock: it is there, or never will be.
+                    return match last_slot(&writer) {
+                        Ok(last) if last < slot => Err(error),
+                        Ok(_) => Ok(Append::Landed(slot)),
+                        Err(_) => Ok(Append::Unknown(error)),
+                    };
+                }
             },
-            Ok(false) => Ok(Append::Occupied),
+            Ok(None) => Ok(Append::Occupied),
             Err(error) => Err(error),
         };
         if !writer.is_autocommit() {
@@ -198,6 +241,7 @@ impl CommitLog for SqliteLog {
             return Ok(());
         }
         let mut writer = self.writer.lock();
+        let _alone = self.lock()?;
         // A FULL commit syncs the write-ahead log, and with it every commit before.
         writer.pragma_update(None, "synchronous", "FULL")?;
         let recorded = record_durable(&mut writer, upto);
@@ -209,16 +253,58 @@ impl CommitLog for SqliteLog {
 }
 
 impl SqliteLog {
-    /// Puts a slot, inside a transaction; false if it is taken.
-    fn put(&self, writer: &Connection, slot: Seq, bytes: &[u8]) -> Result<bool, LogError> {
-        if last_slot(writer)?.next() != slot {
-            return Ok(false);
+    /// Puts the next slot, inside a transaction; none if the log does not reach to `after`.
+    fn put(&self, writer: &Connection, after: Seq, bytes: &[u8]) -> Result<Option<Seq>, LogError> {
+        let last = last_slot(writer)?;
+        if last < after {
+            return Ok(None);
         }
+        let slot = last.next();
         let mut insert = writer.prepare_cached("INSERT INTO slot VALUES (?1, ?2, ?3)")?;
         insert.execute(params![slot.0 as i64, sum(bytes), bytes])?;
         write_counter(&self.counter, slot)?;
-        Ok(true)
+        Ok(Some(slot))
     }
+
+    /// SQLite's own locks belong to the process: they do not keep two copies of it in one process apart, and any close
+    /// of the file in the process drops them. This one belongs to the open counter file.
+    fn lock(&self) -> Result<Locked<'_>, LogError> {
+        let deadline = Instant::now() + self.busy_timeout;
+        let mut pause = Duration::from_micros(20);
+        loop {
+            match set_lock(&self.counter, nix::libc::F_WRLCK) {
+                Ok(()) => return Ok(Locked(&self.counter)),
+                Err(Errno::EAGAIN | Errno::EACCES | Errno::EINTR) if Instant::now() < deadline => {
+                    std::thread::sleep(pause);
+                    pause = (2 * pause).min(Duration::from_millis(2));
+                }
+                Err(Errno::EAGAIN | Errno::EACCES) => {
+                    return Err(LogError::Busy("another process holds its lock".into()));
+                }
+                Err(error) => return Err(std::io::Error::from(error).into()),
+            }
+        }
+    }
+}
+
+/// The right to write, until it is dropped.
+struct Locked<'a>(&'a File);
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let _ = set_lock(self.0, nix::libc::F_UNLCK);
+    }
+}
+
+fn set_lock(file: &File, kind: nix::libc::c_int) -> Result<(), Errno> {
+    let whole = nix::libc::flock {
+        l_type: kind as nix::libc::c_short,
+        l_whence: nix::libc::SEEK_SET as nix::libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    fcntl(file, FcntlArg::F_OFD_SETLK(&whole)).map(drop)
 }
 
 fn run(connection: &Connection, statement: &str) -> Result<(), LogError> {
@@ -241,6 +327,8 @@ fn connect(folder: &Path, busy_timeout: Duration) -> Result<Connection, LogError
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(folder.join(DATABASE), flags)?;
     connection.busy_timeout(busy_timeout)?;
+    // The last process to close a log would delete the write-ahead log, if it believes to be the last.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // Nothing in a hostile database is to run here.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
@@ -304,6 +392,10 @@ impl From<rusqlite::Error> for LogError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => LogError::Busy(error.into()),
             Some(ErrorCode::DiskFull) => LogError::Full(error.into()),
+            // The shared memory file could not be made as large as it must be.
+            _ if error.sqlite_error().is_some_and(|e| e.extended_code == SQLITE_IOERR_SHMSIZE) => {
+                LogError::Full(error.into())
+            }
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => LogError::Damaged(error.into()),
             _ => LogError::Io(error.into()),
         }

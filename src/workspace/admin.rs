@@ -77,7 +77,7 @@ impl Workspace {
     pub fn create_account(&self, name: &str, role: Role, expiry: i64) -> Result<Token> {
         let now = self.env.clock.now();
         if expiry != 0 && expiry <= now {
-            return Err(Error::new(Status::InvalidArgument, "expiry: it is in the past; 0 means never"));
+            return Err(Error::new(Status::InvalidArgument, "expiry_ns: it is in the past; 0 means never"));
         }
         let secret = Key32::random(&self.env)?;
         let keys = AccountKeys::derive(&secret, &self.id)?;

@@ -122,17 +122,25 @@ impl Workspace {
                 _ => error,
             }
         })?;
-        let store = FolderStore::new(folder);
-        put_grant(&store, id, id, &key, &account.public(), &account, |_| None)?;
-        match log.append(&slot, Seq(0))? {
-            Append::Landed(_) => {}
-            Append::Occupied => {
-                return Err(Error::new(Status::Exists, "another process made a workspace here"));
+        let filled = (|| -> Result<()> {
+            let store = FolderStore::new(folder);
+            put_grant(&store, id, id, &key, &account.public(), &account, |_| None)?;
+            match log.append(&slot, Seq(0))? {
+                Append::Landed(Seq(1)) => {}
+                Append::Landed(_) | Append::Occupied => {
+                    return Err(Error::new(Status::Exists, "another process made a workspace here"));
+                }
+                Append::Unknown(cause) => return Err(cause.into()),
             }
-            Append::Unknown(cause) => return Err(cause.into()),
+            store.sync(&[])?;
+            Ok(log.sync(Seq(1))?)
+        })();
+        if let Err(error) = filled {
+            // Nobody has a token for it: it is to be as if it had never been.
+            drop(log);
+            SqliteLog::remove(folder);
+            return Err(error);
         }
-        store.sync(&[])?;
-        log.sync(Seq(1))?;
         Ok(Token { key_id: account.key_id(), secret })
     }
 
