@@ -8,8 +8,13 @@
  * Handles are integers; 0 is none. A stale, freed or wrong one is LL_ERR_INVALID_HANDLE, never undefined behaviour.
  * Every handle may be used from any thread at the same time. Strings are UTF-8 and NUL-terminated. The library keeps no
  * pointer of the caller's after a call returns. Structs start with struct_size: use the LL_..._INIT macros.
- * Beside the errors that a function names, every one may return LL_ERR_FORKED (in a child after fork),
- * LL_ERR_PANIC and LL_ERR_POISONED. The conventions as a whole: docs/c-conventions.md.
+ * Beside the errors that a function names, every one may return LL_ERR_INVALID_ARGUMENT (a pointer that is NULL, text
+ * that is not UTF-8), LL_ERR_FORKED (in a child after fork), LL_ERR_PANIC and LL_ERR_POISONED; every one that takes a
+ * path LL_ERR_NOT_FOUND, LL_ERR_NOT_A_DIRECTORY and LL_ERR_TOO_MANY_SYMLINKS; and every one that uses log or store
+ * LL_ERR_IO, LL_ERR_NO_SPACE, LL_ERR_TIMEOUT, LL_ERR_INTEGRITY, LL_ERR_LOG_FORKED, LL_ERR_STATE_DIVERGED and
+ * LL_ERR_FILESPACE_DELETED. Settings such as network.timeout (seconds, 60 unless set) are listed by ll_config_describe;
+ * the environment variable LUCIDLINK_WORKSPACE_URL says where the workspace is, unless workspace.url is set.
+ * The conventions as a whole: docs/c-conventions.md.
  */
 
 #ifndef LUCIDLINK_H
@@ -1305,7 +1310,8 @@ void ll_link_options_init(struct ll_link_options *options);
  * Ownership: end it with ll_filespace_unlink, then ll_filespace_free; it goes with its daemon
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND, LL_ERR_ACCESS_DENIED (no
- * grant), LL_ERR_NOT_A_DIRECTORY (root_path), LL_ERR_FILESPACE_DELETED, LL_ERR_INTEGRITY. @since 0.1.0
+ * grant), LL_ERR_INVALID_PATH and LL_ERR_NOT_A_DIRECTORY (root_path), LL_ERR_UNSUPPORTED_OPTION,
+ * LL_ERR_FILESPACE_DELETED, LL_ERR_INTEGRITY. @since 0.1.0
  */
 LL_API
 ll_status ll_workspace_link_filespace(ll_workspace workspace,
@@ -2254,7 +2260,7 @@ LL_API ll_status ll_file_size(ll_file file, uint64_t *size, struct ll_error *err
  * @param size The new size in bytes, at most 2^63-1.
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
- * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
  * LL_ERR_FILE_TOO_LARGE, LL_ERR_DELETED, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_IO. @since 0.1.0
  */
 LL_API
@@ -2268,7 +2274,7 @@ ll_status ll_file_truncate(ll_file file,
  * @param file The file.
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
- * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
  * LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
  */
 LL_API ll_status ll_file_flush(ll_file file, struct ll_error *err);
@@ -2279,7 +2285,7 @@ LL_API ll_status ll_file_flush(ll_file file, struct ll_error *err);
  * @param file The file.
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
- * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
  * LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
  */
 LL_API ll_status ll_file_sync(ll_file file, struct ll_error *err);
@@ -2290,12 +2296,10 @@ LL_API ll_status ll_file_sync(ll_file file, struct ll_error *err);
  * @param file The file.
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
- * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_IO.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_IO.
  * @since 0.1.0
  */
-LL_API
-ll_status ll_file_refresh(ll_file file,
-                          struct ll_error *err);
+LL_API ll_status ll_file_refresh(ll_file file, struct ll_error *err);
 
 /**
  * Publishes what the handle wrote and ends the handle, whether that works or not. When it succeeds,
@@ -2305,7 +2309,7 @@ ll_status ll_file_refresh(ll_file file,
  * @param file The file.
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
- * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
  * LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
  */
 LL_API

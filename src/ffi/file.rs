@@ -281,7 +281,7 @@ pub unsafe extern "C" fn ll_file_size(file: ll_file, size: *mut u64, err: *mut l
 /// @param size The new size in bytes, at most 2^63-1.
 /// @param err Detail of a failure, or NULL.
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
-/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
 /// LL_ERR_FILE_TOO_LARGE, LL_ERR_DELETED, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_IO. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_truncate(file: ll_file, size: u64, err: *mut ll_error) -> ll_status {
@@ -293,7 +293,7 @@ pub unsafe extern "C" fn ll_file_truncate(file: ll_file, size: u64, err: *mut ll
 /// @param file The file.
 /// @param err Detail of a failure, or NULL.
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
-/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
 /// LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_flush(file: ll_file, err: *mut ll_error) -> ll_status {
@@ -305,7 +305,7 @@ pub unsafe extern "C" fn ll_file_flush(file: ll_file, err: *mut ll_error) -> ll_
 /// @param file The file.
 /// @param err Detail of a failure, or NULL.
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
-/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
 /// LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_sync(file: ll_file, err: *mut ll_error) -> ll_status {
@@ -317,7 +317,7 @@ pub unsafe extern "C" fn ll_file_sync(file: ll_file, err: *mut ll_error) -> ll_s
 /// @param file The file.
 /// @param err Detail of a failure, or NULL.
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
-/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_IO.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_IO.
 /// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_refresh(file: ll_file, err: *mut ll_error) -> ll_status {
@@ -331,7 +331,7 @@ pub unsafe extern "C" fn ll_file_refresh(file: ll_file, err: *mut ll_error) -> l
 /// @param file The file.
 /// @param err Detail of a failure, or NULL.
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
-/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
 /// LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_close(file: ll_file, err: *mut ll_error) -> ll_status {

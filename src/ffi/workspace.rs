@@ -282,7 +282,8 @@ pub unsafe extern "C" fn ll_link_options_init(options: *mut ll_link_options) {
 /// Ownership: end it with ll_filespace_unlink, then ll_filespace_free; it goes with its daemon
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
 /// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND, LL_ERR_ACCESS_DENIED (no
-/// grant), LL_ERR_NOT_A_DIRECTORY (root_path), LL_ERR_FILESPACE_DELETED, LL_ERR_INTEGRITY. @since 0.1.0
+/// grant), LL_ERR_INVALID_PATH and LL_ERR_NOT_A_DIRECTORY (root_path), LL_ERR_UNSUPPORTED_OPTION,
+/// LL_ERR_FILESPACE_DELETED, LL_ERR_INTEGRITY. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_workspace_link_filespace(
     workspace: ll_workspace,
