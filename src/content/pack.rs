@@ -12,6 +12,8 @@ use crate::ids::Hash;
 
 /// A pack is full at this many bytes.
 pub const PACK_TARGET: usize = 16 << 20;
+/// A pack is full at this many blocks.
+const PACK_BLOCKS: usize = 1 << 16;
 /// The largest block, in plain bytes.
 pub const MAX_BLOCK: u32 = 4 << 20;
 /// Bytes of the header.
@@ -66,7 +68,7 @@ impl PackWriter {
 
     /// Whether it is as large as a pack should be.
     pub fn is_full(&self) -> bool {
-        self.bytes.len() >= PACK_TARGET
+        self.bytes.len() >= PACK_TARGET || self.blocks.len() >= PACK_BLOCKS
     }
 
     /// Bytes so far.

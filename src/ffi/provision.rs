@@ -68,9 +68,10 @@ fn role(role: u32, name: &str) -> Result<Role> {
         LL_ROLE_READER => Ok(Role::Reader),
         LL_ROLE_WRITER => Ok(Role::Writer),
         LL_ROLE_ADMIN => Ok(Role::Admin),
-        _ => {
-            Err(Error::new(Status::InvalidArgument, format!("{name}: it is not one of LL_ROLE_READER, _WRITER, _ADMIN")))
-        }
+        _ => Err(Error::new(
+            Status::InvalidArgument,
+            format!("{name}: it is not one of LL_ROLE_READER, _WRITER, _ADMIN"),
+        )),
     }
 }
 
@@ -221,8 +222,11 @@ pub unsafe extern "C" fn ll_service_account_create(
     guard(0, err, || unsafe {
         check_token_buffer(cap, token.is_null())?;
         let opened = handle::get::<WorkspaceHandle>(workspace)?;
-        let made =
-            opened.workspace.create_account(text(name, "name")?, role(role_in_workspace, "role_in_workspace")?, expiry_ns)?;
+        let made = opened.workspace.create_account(
+            text(name, "name")?,
+            role(role_in_workspace, "role_in_workspace")?,
+            expiry_ns,
+        )?;
         put_token(token, cap, needed, &made)
     })
 }

@@ -46,7 +46,7 @@ impl Draft {
     }
 
     /// Points the extents of the draft's blocks to where the commit puts them.
-    pub fn place(&mut self, pack: PackId, places: &[ChunkPlace]) {
+    pub fn place(&mut self, places: &[(PackId, ChunkPlace)]) {
         for operation in &mut self.transaction.ops {
             let Some(Op::Replace(content) | Op::Write(content) | Op::Append(content)) = &mut operation.op
             else {
@@ -56,7 +56,7 @@ impl Draft {
                 if extent.pack[..] != PackId::INLINE.0[..] {
                     continue;
                 }
-                if let Some(place) = places.get(extent.block as usize) {
+                if let Some((pack, place)) = places.get(extent.block as usize) {
                     extent.pack = Bytes::copy_from_slice(&pack.0);
                     extent.block = place.number;
                     extent.stored_offset = place.offset;

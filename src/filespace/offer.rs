@@ -58,8 +58,9 @@ impl Link {
         if drafts.iter().map(|d| d.inline_bytes()).sum::<usize>() <= MAX_INLINE {
             let mut layout = InlineLayout::default();
             for draft in &mut drafts {
-                let places: Vec<_> = draft.inline.iter().map(|b| layout.add(b.data.len())).collect();
-                draft.place(PackId::INLINE, &places);
+                let place = |b: &InlineBlock| (PackId::INLINE, layout.add(b.data.len()));
+                let places: Vec<_> = draft.inline.iter().map(place).collect();
+                draft.place(&places);
                 inline.append(&mut draft.inline);
             }
         } else {
@@ -142,17 +143,19 @@ impl Link {
     ) -> Result<()> {
         let mut open: Option<PackWriter> = None;
         for draft in drafts.iter_mut().filter(|d| !d.inline.is_empty()) {
-            if open.as_ref().is_some_and(|w| w.is_full()) {
-                self.store_pack(open.take(), packs)?;
+            let mut places = Vec::with_capacity(draft.inline.len());
+            for block in std::mem::take(&mut draft.inline) {
+                if open.as_ref().is_some_and(|w| w.is_full()) {
+                    self.store_pack(open.take(), packs)?;
+                }
+                let writer = match &mut open {
+                    Some(writer) => writer,
+                    None => open.insert(self.new_pack(PackId::new(session, self.env.random_bytes()?))?),
+                };
+                let place = writer.add(block.codec, block.plain_len, &block.data)?;
+                places.push((PackId(writer.id()), place));
             }
-            let writer = match &mut open {
-                Some(writer) => writer,
-                None => open.insert(self.new_pack(PackId::new(session, self.env.random_bytes()?))?),
-            };
-            let blocks = std::mem::take(&mut draft.inline);
-            let places: Vec<_> =
-                blocks.iter().map(|b| writer.add(b.codec, b.plain_len, &b.data)).collect::<Result<_, _>>()?;
-            draft.place(PackId(writer.id()), &places);
+            draft.place(&places);
         }
         self.store_pack(open, packs)
     }

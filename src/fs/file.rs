@@ -142,8 +142,10 @@ impl FileSystem {
                 Some(ino) => Ok(self.handle(ino, path, opening(Arc::default(), false))),
                 None => Err(Error::new(Status::NotFound, "no such file").on_path(path.text())),
             },
-            (None, Some(ino)) => Ok(self.handle(ino, path, opening(Arc::default(), true))),
-            (None, None) => Ok(self.handle(self.link.new_ino()?, path, opening(Arc::default(), true))),
+            (None, _) => {
+                let ino = self.open.promise(path, self.link.new_ino()?);
+                Ok(self.handle(ino, path, opening(Arc::default(), true)))
+            }
         }
     }
 
@@ -174,13 +176,13 @@ impl FileSystem {
         let shared = self.open.share(ino);
         let mut state = shared.0.lock();
         // Another thread may have published it meanwhile.
-        opening.unnamed &= state.ino == ino;
-        let id = state.next;
-        state.next += 1;
-        if opening.unnamed {
-            self.open.promise(path, ino);
+        if opening.unnamed && state.ino != ino {
+            opening.unnamed = false;
+            self.open.settle(path, ino);
         }
-        state.handles.push(Handle::new(id, path, opening));
+        let (id, ino) = (state.next, state.ino);
+        state.next += 1;
+        state.handles.push(Handle::new(id, ino, path, opening));
         drop(state);
         File { fs: self.clone(), shared, id }
     }
@@ -213,13 +215,12 @@ impl File {
         let mut state = self.lock();
         self.check(&mut state, Mode::reads, "reading")?;
         let handle = state.handle(self.id)?;
-        let offset = handle.position;
-        let base = handle.base.clone();
-        let len = available(offset, state.size(&base), out.len());
+        let (offset, ino, base) = (handle.position, handle.ino, handle.base.clone());
+        let len = available(offset, state.size(ino, &base), out.len());
         // Moved first: another thread that reads meanwhile goes on behind this.
         let end = offset + len as u64;
         state.handle(self.id)?.position = end;
-        let filled = self.fill(state, &base, offset, &mut out[..len]);
+        let filled = self.fill(state, ino, &base, offset, &mut out[..len]);
         if filled.is_err()
             && let Ok(handle) = self.lock().handle(self.id)
             && handle.position == end
@@ -233,9 +234,10 @@ impl File {
     pub fn pread(&self, offset: u64, out: &mut [u8]) -> Result<usize> {
         let mut state = self.lock();
         self.check(&mut state, Mode::reads, "reading")?;
-        let base = state.handle(self.id)?.base.clone();
-        let len = available(offset, state.size(&base), out.len());
-        self.fill(state, &base, offset, &mut out[..len])?;
+        let handle = state.handle(self.id)?;
+        let (ino, base) = (handle.ino, handle.base.clone());
+        let len = available(offset, state.size(ino, &base), out.len());
+        self.fill(state, ino, &base, offset, &mut out[..len])?;
         Ok(len)
     }
 
@@ -243,12 +245,13 @@ impl File {
     fn fill(
         &self,
         mut state: MutexGuard<'_, State>,
+        ino: Ino,
         base: &Version,
         offset: u64,
         out: &mut [u8],
     ) -> Result<()> {
         let end = offset + out.len() as u64;
-        if state.is_quiet() {
+        if state.is_quiet(ino) {
             drop(state);
             let within = (base.size.saturating_sub(offset) as usize).min(out.len());
             out[within..].fill(0);
@@ -256,14 +259,14 @@ impl File {
         }
         let link = &self.fs.link;
         let mut written = Vec::new();
-        for (start, segment) in state.written(offset, end).iter() {
+        for (start, segment) in state.written(ino, offset, end).iter() {
             let bytes = match &segment.data {
                 Data::Memory(bytes) => bytes.clone(),
                 Data::Stored(extent) => state.read_sealed(link, extent)?,
             };
             written.push(((start - offset) as usize, bytes));
         }
-        let replaced = state.replaced().is_some();
+        let replaced = state.replaced(ino).is_some();
         drop(state);
         if replaced {
             out.fill(0);
@@ -285,8 +288,8 @@ impl File {
         let handle = state.handle(self.id)?;
         let offset = match handle.mode.kind {
             ModeKind::Append => {
-                let (base, own_end) = (handle.base.clone(), handle.end());
-                state.size(&base).max(own_end)
+                let (ino, base, own_end) = (handle.ino, handle.base.clone(), handle.end());
+                state.size(ino, &base).max(own_end)
             }
             _ => handle.position,
         };
@@ -323,11 +326,12 @@ impl File {
     pub fn seek(&self, offset: i64, whence: Whence) -> Result<u64> {
         let mut state = self.lock();
         self.check(&mut state, |_| true, "")?;
-        let base = state.handle(self.id)?.base.clone();
+        let handle = state.handle(self.id)?;
+        let (position, ino, base) = (handle.position, handle.ino, handle.base.clone());
         let from = match whence {
             Whence::Start => 0,
-            Whence::Current => state.handle(self.id)?.position,
-            Whence::End => state.size(&base),
+            Whence::Current => position,
+            Whence::End => state.size(ino, &base),
         };
         let to = from.checked_add_signed(offset).filter(|to| *to <= MAX_FILE_SIZE).ok_or_else(|| {
             Error::new(Status::InvalidArgument, "offset: the position would be negative or above 2^63-1")
@@ -345,8 +349,9 @@ impl File {
     pub fn size(&self) -> Result<u64> {
         let mut state = self.lock();
         self.check(&mut state, |_| true, "")?;
-        let base = state.handle(self.id)?.base.clone();
-        Ok(state.size(&base))
+        let handle = state.handle(self.id)?;
+        let (ino, base) = (handle.ino, handle.base.clone());
+        Ok(state.size(ino, &base))
     }
 
     /// Sets the size: publishes what the handle wrote and cuts or extends the file, in one commit. Content
@@ -387,7 +392,7 @@ impl File {
     pub fn refresh(&self) -> Result<()> {
         let mut state = self.lock();
         self.check(&mut state, |_| true, "")?;
-        let ino = state.ino;
+        let ino = state.handle(self.id)?.ino;
         let newest = self.fs.link.read_fresh(|s| Version::load(s, ino))?;
         let handle = state.handle(self.id)?;
         match newest {
@@ -416,7 +421,7 @@ impl File {
         let handle = state.handles.remove(at);
         let same_name = |h: &Handle| h.unnamed && h.path.key() == handle.path.key();
         if handle.unnamed && !state.handles.iter().any(same_name) {
-            self.fs.open.settle(&handle.path, state.ino);
+            self.fs.open.settle(&handle.path, handle.ino);
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::content::writer::{BlockWriter, StoredPack};
 use crate::crypto::seal::{ChunkPlace, Kind};
 use crate::error::{Error, Result, Status};
 use crate::filespace::{Link, block_extent};
-use crate::ids::PackId;
+use crate::ids::{Ino, PackId};
 use crate::state::ops::Extent;
 
 /// Unpublished bytes of one handle that stay in memory; more go into packs.
@@ -26,6 +26,8 @@ const NOT_STORED: &str = "earlier writes through this handle could not be stored
 /// What one handle has of its own.
 pub(super) struct Handle {
     id: u64,
+    /// The file.
+    pub(super) ino: Ino,
     pub(super) mode: Mode,
     /// Where it was opened; what `w` and `a` publish appears there.
     pub(super) path: Path,
@@ -107,10 +109,11 @@ impl Tail {
 }
 
 impl Handle {
-    pub(super) fn new(id: u64, path: &Path, opening: Opening) -> Handle {
+    pub(super) fn new(id: u64, ino: Ino, path: &Path, opening: Opening) -> Handle {
         let Opening { mode, permissions, base, unnamed, replaces } = opening;
         Handle {
             id,
+            ino,
             mode,
             path: path.clone(),
             permissions,
@@ -283,9 +286,13 @@ impl Handle {
         {
             return Ok(part(plain));
         }
-        let stored = match &mut self.writer {
-            Some(writer) => writer.stored(pack)?,
-            None => self.packs.iter().find(|p| p.id == pack).cloned(),
+        let stored = match (self.packs.iter().find(|p| p.id == pack), &mut self.writer) {
+            (Some(stored), _) => Some(stored.clone()),
+            // It is here that an upload is found to have failed.
+            (None, Some(writer)) => {
+                writer.stored(pack).inspect_err(|_| _ = self.lost.get_or_insert(NOT_STORED))?
+            }
+            (None, None) => None,
         };
         let Some(stored) = stored else { return Ok(None) };
         let key = link.object_key(stored.generation, &stored.salt, Kind::Pack, &pack.0)?;

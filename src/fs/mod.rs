@@ -41,7 +41,9 @@ impl FileSystem {
     /// The tree of a linked filespace below `root`, which must be a directory.
     pub fn new(link: Arc<Link>, root: Path) -> Result<Arc<FileSystem>> {
         let fs = Arc::new(FileSystem { link, root, open: open::OpenFiles::default() });
-        let top = fs.entry(&Path::parse("/")?, true).map_err(|error| error.about("root_path").on_path(fs.root.text()))?;
+        let top = fs
+            .entry(&Path::parse("/")?, true)
+            .map_err(|error| error.about("root_path").on_path(fs.root.text()))?;
         if top.kind != crate::state::value::Kind::Directory {
             return Err(
                 Error::new(Status::NotADirectory, "root_path is not a directory").on_path(fs.root.text())

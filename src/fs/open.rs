@@ -22,6 +22,8 @@ pub(super) struct OpenFiles(Mutex<Index>);
 #[derive(Default)]
 struct Index {
     files: HashMap<Ino, Weak<Shared>>,
+    /// All of them, also those whose number another one has by now.
+    live: Vec<Weak<Shared>>,
     /// Files whose names are not committed yet, by path.
     unnamed: BTreeMap<String, Ino>,
 }
@@ -30,6 +32,7 @@ struct Index {
 pub(super) struct Shared(pub(super) Mutex<State>);
 
 pub(super) struct State {
+    /// What new handles are about. A handle may be about another file: its name led to that when it published.
     pub(super) ino: Ino,
     pub(super) handles: Vec<Handle>,
     /// The order of the next write, and the id of the next handle.
@@ -39,20 +42,22 @@ pub(super) struct State {
 impl OpenFiles {
     /// All that are open.
     pub(super) fn all(&self) -> Vec<Arc<Shared>> {
-        self.0.lock().files.values().filter_map(Weak::upgrade).collect()
+        self.0.lock().live.iter().filter_map(Weak::upgrade).collect()
     }
 
     /// The one with this number; opened if it is not.
     pub(super) fn share(&self, ino: Ino) -> Arc<Shared> {
-        let files = &mut self.0.lock().files;
+        let Index { files, live, .. } = &mut *self.0.lock();
         if let Some(shared) = files.get(&ino).and_then(Weak::upgrade) {
             return shared;
         }
-        if files.len().is_power_of_two() {
+        if live.len().is_power_of_two() {
             files.retain(|_, shared| shared.strong_count() > 0);
+            live.retain(|shared| shared.strong_count() > 0);
         }
         let shared = Arc::new(Shared(Mutex::new(State { ino, handles: Vec::new(), next: 1 })));
         files.insert(ino, Arc::downgrade(&shared));
+        live.push(Arc::downgrade(&shared));
         shared
     }
 
@@ -66,9 +71,10 @@ impl OpenFiles {
         }
     }
 
-    /// A handle makes this name when it is published.
-    pub(super) fn promise(&self, path: &Path, ino: Ino) {
-        self.0.lock().unnamed.insert(path.key(), ino);
+    /// A handle makes this name when it is published. The number of the file that has the name then: the first that was
+    /// promised.
+    pub(super) fn promise(&self, path: &Path, ino: Ino) -> Ino {
+        *self.0.lock().unnamed.entry(path.key()).or_insert(ino)
     }
 
     /// The name is there, or nobody makes it any more.
@@ -106,29 +112,34 @@ impl State {
         handle.ok_or_else(|| Error::new(Status::InvalidHandle, "the file is closed"))
     }
 
+    /// The handles of a file.
+    fn of(&self, ino: Ino) -> impl Iterator<Item = &Handle> {
+        self.handles.iter().filter(move |h| h.ino == ino)
+    }
+
     /// Where the content that counts begins in the order of writes.
-    pub(super) fn replaced(&self) -> Option<u64> {
-        self.handles.iter().filter_map(|h| h.replaces).max()
+    pub(super) fn replaced(&self, ino: Ino) -> Option<u64> {
+        self.of(ino).filter_map(|h| h.replaces).max()
     }
 
     /// Whether no handle has anything that the committed content does not have.
-    pub(super) fn is_quiet(&self) -> bool {
-        !self.handles.iter().any(|h| h.has_writes() || h.replaces.is_some())
+    pub(super) fn is_quiet(&self, ino: Ino) -> bool {
+        !self.of(ino).any(|h| h.has_writes() || h.replaces.is_some())
     }
 
     /// The size of the content as a handle with this base sees it.
-    pub(super) fn size(&self, base: &Version) -> u64 {
-        match self.replaced() {
-            Some(order) => self.handles.iter().map(|h| h.end_since(order)).fold(0, u64::max),
-            None => self.handles.iter().map(Handle::end).fold(base.size, u64::max),
+    pub(super) fn size(&self, ino: Ino, base: &Version) -> u64 {
+        match self.replaced(ino) {
+            Some(order) => self.of(ino).map(|h| h.end_since(order)).fold(0, u64::max),
+            None => self.of(ino).map(Handle::end).fold(base.size, u64::max),
         }
     }
 
     /// What unpublished writes cover of `[from, to)`, as one.
-    pub(super) fn written(&self, from: u64, to: u64) -> Segments {
-        let replaced = self.replaced().unwrap_or(0);
+    pub(super) fn written(&self, ino: Ino, from: u64, to: u64) -> Segments {
+        let replaced = self.replaced(ino).unwrap_or(0);
         let mut pieces: Vec<(u64, Segment)> = Vec::new();
-        for handle in &self.handles {
+        for handle in self.of(ino) {
             pieces.extend(handle.written(from, to));
         }
         pieces.retain(|(_, s)| s.order >= replaced);

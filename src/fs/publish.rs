@@ -44,7 +44,7 @@ impl FileSystem {
         // A number for the file, should its name be new. (The one that it was opened with may be another file's
         // by now, or of a session that has ended.)
         let makes_name = unnamed || replaces;
-        let ino = if makes_name { self.link.new_ino()? } else { state.ino };
+        let ino = if makes_name { self.link.new_ino()? } else { state.handle(id)?.ino };
         let draft = |mut ops: Vec<Operation>, hops| {
             let content = Content { ino: ino.0, extents: written.extents.clone(), size: 0, time };
             match kind {
@@ -87,9 +87,10 @@ impl FileSystem {
         };
         if let Err(error) = &committed
             && error.is_maybe_applied()
-            && kind == ModeKind::Append
+            && (kind == ModeKind::Append || !packs.is_empty())
         {
-            state.handle(id)?.lose("what was appended may be in the file or not; open it again and look");
+            // Sent again it would be there twice, or its packs would.
+            state.handle(id)?.lose("what was written may be in the file or not; open it again and look");
         }
         self.published(state, id, ino, &committed?, &written, truncate)
     }
@@ -138,10 +139,18 @@ impl FileSystem {
         truncate: Option<u64>,
     ) -> Result<()> {
         let ino = committed.ino(number);
-        let promised = state.ino;
-        if ino != state.ino {
-            self.open.renumber(state.ino, ino);
-            state.ino = ino;
+        let handle = state.handle(id)?;
+        let before = handle.ino;
+        if handle.unnamed {
+            // The file has its number now.
+            state.handles.iter_mut().filter(|h| h.ino == before).for_each(|h| h.ino = ino);
+            if state.ino == before {
+                self.open.renumber(before, ino);
+                state.ino = ino;
+            }
+        } else {
+            // Its name may lead to another file by now; other handles stay with the one that they opened.
+            handle.ino = ino;
         }
         let version = match state.handles.iter().all(|h| h.closing) {
             true => Arc::default(),
@@ -150,7 +159,7 @@ impl FileSystem {
         let appended_at = committed.appended_at(0);
         let start = appended_at.unwrap_or(0);
         let replaced = state.handle(id)?.replaces.is_some() || truncate.is_some();
-        for handle in &mut state.handles {
+        for handle in state.handles.iter_mut().filter(|h| h.ino == ino) {
             if handle.id() == id {
                 if appended_at.is_some() {
                     handle.appended_until(start + written.ranges.last().map_or(0, |(_, end)| *end));
@@ -168,7 +177,7 @@ impl FileSystem {
             }
             // The name is there now, whoever was to make it.
             if std::mem::take(&mut handle.unnamed) {
-                self.open.settle(&handle.path, promised);
+                self.open.settle(&handle.path, before);
                 handle.dirty = handle.replaces.is_some() || handle.has_writes();
             }
         }

@@ -58,6 +58,10 @@ impl Workspace {
 
     /// The account of this name or key id; of several with one name (all but one revoked) the live one.
     pub fn account(&self, name_or_key_id: &str) -> Result<AccountInfo> {
+        if name_or_key_id.starts_with("sa_live:") {
+            let what = "account: this is a token; give the account's name or key id";
+            return Err(Error::new(Status::InvalidArgument, what));
+        }
         let accounts = self.accounts()?;
         let by_id = |a: &&AccountInfo| a.key_id.to_string() == name_or_key_id;
         let by_name = |a: &&AccountInfo| a.name == name_or_key_id;

@@ -17,7 +17,7 @@ pub mod state;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -44,6 +44,9 @@ use state::{SlotOutcome, WorkspaceState, payload_hash, workspace_id};
 
 pub use admin::AccountInfo;
 pub use location::Location;
+
+/// Between two offers of a commit that got no answer.
+const RETRY: Duration = Duration::from_millis(20);
 
 /// An opened workspace: one account in it.
 pub struct Workspace {
@@ -311,6 +314,7 @@ impl Workspace {
             let sign = |m: &[u8]| self.account.sign(m);
             seal_commit(&self.env, &state, session, self.account.key_id(), &body, sign)?
         };
+        let deadline = Instant::now() + self.timeout;
         loop {
             let after = self.state.lock().position();
             let answer = self.log.append(&slot, after)?;
@@ -323,8 +327,18 @@ impl Workspace {
             if self.log.upkeep_is_due() {
                 self.log.upkeep()?;
             }
-            if matches!(answer, Append::Landed(_)) {
-                return Err(Error::new(Status::AccessDenied, "the account was revoked meanwhile"));
+            match answer {
+                Append::Landed(_) => {
+                    return Err(Error::new(Status::AccessDenied, "the account was revoked meanwhile"));
+                }
+                Append::Unknown(cause) if Instant::now() >= deadline => {
+                    return Err(Error::from(cause).maybe_applied());
+                }
+                Append::Unknown(_) => std::thread::sleep(RETRY),
+                Append::Occupied if Instant::now() >= deadline => {
+                    return Err(Error::new(Status::Timeout, "others took every slot of the workspace's log"));
+                }
+                Append::Occupied => {}
             }
         }
     }

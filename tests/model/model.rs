@@ -740,7 +740,13 @@ impl Model<'_> {
         }
         let content = content.clone();
         let own_end = handle.written.iter().map(|(_, o, b)| o + b.len() as u64).max().unwrap_or(0);
-        if node != handle.file {
+        if node != handle.file && !handle.unnamed {
+            // Its name leads to another file by now; other handles stay with the one that they opened.
+            self.opened.order += 1;
+            let alone = self.opened.order;
+            let moved = self.handle(slot)?;
+            (moved.file, moved.group) = (node, alone);
+        } else if node != handle.file {
             let group = self.opened.groups.remove(&handle.file).unwrap_or(handle.group);
             let alive = |o: &Opened, g: u64| o.handles.values().any(|h| h.group == g);
             match self.opened.groups.get(&node).copied() {
@@ -748,9 +754,10 @@ impl Model<'_> {
                 _ => drop(self.opened.groups.insert(node, group)),
             }
         }
+        let group = self.handle(slot)?.group;
         let whole = handle.replaces.is_some() || truncate.is_some();
         for (other, h) in &mut self.opened.handles {
-            if h.group != handle.group {
+            if h.group != group {
                 continue;
             }
             h.file = node;

@@ -2,7 +2,6 @@
 //! breaks a rule. What a commit says is made up while a copy of the model follows it, so that one operation can build
 //! on another of the same commit.
 
-
 use bytes::Bytes;
 use lucidlink::crypto::account::PublicKeys;
 use lucidlink::ids::{Hash, Incarnation, KeyId, PackId, Seq, SessionId, SessionNo};
