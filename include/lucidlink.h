@@ -1149,7 +1149,7 @@ ll_status ll_daemon_root_path(ll_daemon daemon,
  * nothing but the workspace is asked.
  *
  * @param daemon A running daemon.
- * @param token The token: sa_live:<key id>:<secret>. It appears in no message.
+ * @param token The token: `sa_live:<key id>:<secret>`. It appears in no message.
  * @param workspace Receives the handle.
  * @param err Detail of a failure, or NULL.
  * Ownership: free it with ll_workspace_free; it goes with its daemon

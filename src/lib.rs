@@ -13,7 +13,7 @@
 //! - [`log`]: `CommitLog`, the only coordination primitive, and the commit codec.
 //! - [`crypto`]: key schedule, sealing, signing, grants.
 //!
-//! Beside them: [`error`], [`ids`] (a type for each identifier), [`env`] (injected clock and
+//! Beside them: [`error`], [`ids`] (a type for each identifier), [`mod@env`] (injected clock and
 //! randomness), [`codec`] (compression), [`report`] (what goes to the host's log callback).
 
 pub mod codec;

@@ -6,7 +6,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, Status};
@@ -105,11 +105,22 @@ impl Drop for Storage {
 
 fn sandbox(parent: &Path) -> io::Result<Storage> {
     remove_abandoned(parent);
-    let private = Permissions::from_mode(0o700);
-    let made = tempfile::Builder::new().prefix(SANDBOX_PREFIX).permissions(private).tempdir_in(parent)?;
-    let folder = made.keep();
-    let lock = try_lock(&folder)?;
-    Ok(Storage { folder, persist: false, lock })
+    loop {
+        let private = Permissions::from_mode(0o700);
+        let made = tempfile::Builder::new().prefix(SANDBOX_PREFIX).permissions(private).tempdir_in(parent)?;
+        let folder = made.keep();
+        // Before it was locked, another daemon that starts may have taken it for abandoned.
+        let lock = match try_lock(&folder) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+            lock => lock?,
+        };
+        let there = std::fs::metadata(folder.join(LOCK)).map(|m| m.ino()).ok();
+        if let Some(lock) = lock
+            && there == Some(lock.metadata()?.ino())
+        {
+            return Ok(Storage { folder, persist: false, lock: Some(lock) });
+        }
+    }
 }
 
 /// Removes the folders of processes that were killed: those whose lock nobody holds. What cannot be

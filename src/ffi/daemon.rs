@@ -253,7 +253,7 @@ pub unsafe extern "C" fn ll_daemon_root_path(
 /// nothing but the workspace is asked.
 ///
 /// @param daemon A running daemon.
-/// @param token The token: sa_live:<key id>:<secret>. It appears in no message.
+/// @param token The token: `sa_live:<key id>:<secret>`. It appears in no message.
 /// @param workspace Receives the handle.
 /// @param err Detail of a failure, or NULL.
 /// Ownership: free it with ll_workspace_free; it goes with its daemon

@@ -1,7 +1,7 @@
 //! The C ABI, one file per noun; the only place with `unsafe`. What it promises is in
 //! `docs/c-conventions.md`.
 //!
-//! The kit: [`handle`] (integers for objects), [`error`] (status and detail), [`guard`] (panic barrier, fork), `structs`
+//! The kit: [`handle`] (integers for objects), [`error`] (status and detail), `guard` (panic barrier, fork), `structs`
 //! (structs that grow), `text` (strings and data). An export looks like this:
 //!
 //! ```ignore

@@ -1,6 +1,7 @@
 //! Checkpoints: the state at a position written as sorted parts, and read back block by block as it is
 //! needed. A newcomer takes the newest and follows the log from there.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -37,18 +38,38 @@ const LONG_TAIL: u64 = 16 << 10;
 const TAIL_AT_END: u64 = 2048;
 const SMALL: u64 = 2;
 
-/// Blocks of parts, kept in the process-wide cache as they were stored; the last few also here, so that a tiny
-/// cache cannot keep a judgement from ever having all it needs at once.
+/// Blocks of parts, kept in the process-wide cache as they were stored; the last few also here. While a judgement or
+/// read is tried again because of one that it missed, none is let go: however small the cache is, it has all that it
+/// needs at once in the end.
 pub struct PartBlocks {
     instance: u64,
-    recent: Mutex<Vec<(PartId, u32, SortedBlock)>>,
+    held: Mutex<Held>,
 }
 
+#[derive(Default)]
+struct Held {
+    blocks: HashMap<(PartId, u32), SortedBlock>,
+    /// The oldest first.
+    order: VecDeque<(PartId, u32)>,
+    /// How many attempts wait for blocks.
+    stalled: usize,
+}
+
+/// As long as it lives, no block is let go.
+pub(super) struct Stalled<'a>(&'a PartBlocks);
+
 const RECENT: usize = 64;
+/// Blocks fetched at once when a scan misses the one behind another.
+const AHEAD: u32 = 16;
 
 impl PartBlocks {
     pub(super) fn new(instance: u64) -> PartBlocks {
-        PartBlocks { instance, recent: Mutex::default() }
+        PartBlocks { instance, held: Mutex::default() }
+    }
+
+    pub(super) fn stall(&self) -> Stalled<'_> {
+        self.held.lock().stalled += 1;
+        Stalled(self)
     }
 
     fn key(&self, part: PartId, block: u32) -> BlockKey {
@@ -57,21 +78,41 @@ impl PartBlocks {
 
     fn keep(&self, part: PartId, block: u32, plain: Bytes, parsed: SortedBlock) {
         BlockCache::process().insert(self.key(part, block), Block::new(plain.to_vec()));
-        let mut recent = self.recent.lock();
-        if recent.len() >= RECENT {
-            recent.remove(0);
+        let mut held = self.held.lock();
+        if held.blocks.insert((part, block), parsed).is_none() {
+            held.order.push_back((part, block));
         }
-        recent.push((part, block, parsed));
+        held.trim();
+    }
+
+    fn holds(&self, part: PartId, block: u32) -> bool {
+        self.held.lock().blocks.contains_key(&(part, block))
+    }
+}
+
+impl Held {
+    fn trim(&mut self) {
+        while self.stalled == 0 && self.order.len() > RECENT {
+            if let Some(oldest) = self.order.pop_front() {
+                self.blocks.remove(&oldest);
+            }
+        }
+    }
+}
+
+impl Drop for Stalled<'_> {
+    fn drop(&mut self) {
+        let mut held = self.0.held.lock();
+        held.stalled -= 1;
+        held.trim();
     }
 }
 
 impl Blocks for PartBlocks {
     fn cached(&self, part: PartId, block: u32) -> Option<SortedBlock> {
-        let recent = self.recent.lock();
-        if let Some((_, _, parsed)) = recent.iter().rev().find(|(p, b, _)| (*p, *b) == (part, block)) {
+        if let Some(parsed) = self.held.lock().blocks.get(&(part, block)) {
             return Some(parsed.clone());
         }
-        drop(recent);
         let block = BlockCache::process().get(&self.key(part, block))?;
         SortedBlock::parsed(block.bytes())
     }
@@ -86,27 +127,41 @@ impl Link {
         };
         let parts = self.replica.read().parts();
         // The parts may have been replaced meanwhile; then the repeated read asks for something else.
-        let Some((reference, stored)) = parts.locate(part, block) else { return Ok(()) };
+        let Some((reference, first)) = parts.locate(part, block) else { return Ok(()) };
         let damaged = || Error::new(Status::Integrity, format!("part {part} of a checkpoint is damaged"));
-        let plain = self.read_part_block(reference, stored)?;
         if block == INDEX {
+            let plain = self.read_part_blocks(reference, &[first])?.remove(0);
             let index = PartIndex::decode(plain).map_err(|e| damaged().caused_by(e))?;
             return if parts.set_index(part, index) { Ok(()) } else { Err(damaged()) };
         }
-        let parsed = SortedBlock::parse(plain.clone()).ok_or_else(damaged)?;
-        self.part_blocks.keep(part, block, plain, parsed);
+        let is_scan = block.checked_sub(1).is_some_and(|before| self.part_blocks.holds(part, before));
+        let last = if is_scan { block.saturating_add(AHEAD - 1) } else { block };
+        let wanted: Vec<_> = (block..=last).map_while(|b| Some(parts.locate(part, b)?.1)).collect();
+        for (number, plain) in (block..).zip(self.read_part_blocks(reference, &wanted)?) {
+            let parsed = SortedBlock::parse(plain.clone()).ok_or_else(damaged)?;
+            self.part_blocks.keep(part, number, plain, parsed);
+        }
         Ok(())
     }
 
-    fn read_part_block(&self, part: &PartRef, stored: &StoredBlock) -> Result<Bytes> {
+    /// Consecutive blocks of a part, by one request.
+    fn read_part_blocks(&self, part: &PartRef, blocks: &[&StoredBlock]) -> Result<Vec<Bytes>> {
         let (Ok(id), Ok(salt)) = (part.id[..].try_into(), part.salt[..].try_into()) else {
             return Err(Error::new(Status::Integrity, "a checkpoint names a part without an id"));
         };
         let key = self.object_key(part.generation, &salt, Kind::Part, &part.id)?;
         let name = part_key(&id);
-        let bytes = self.store.get_range(&name, stored.offset, stored.length as usize)?;
-        open_block(&key, stored.number.into(), &bytes)
-            .map_err(|e| Error::new(Status::Integrity, format!("object {name} is damaged")).caused_by(e))
+        let damaged = || Error::new(Status::Integrity, format!("object {name} is damaged"));
+        let start = blocks.first().map_or(0, |b| b.offset);
+        let end = blocks.last().map_or(0, |b| b.offset.saturating_add(b.length.into()));
+        let length = end.checked_sub(start).filter(|length| *length <= MAX_READ).ok_or_else(damaged)?;
+        let bytes = self.store.get_range(&name, start, length as usize)?;
+        let open = |block: &&StoredBlock| {
+            let from = block.offset.checked_sub(start).ok_or_else(damaged)? as usize;
+            let stored = bytes.get(from..).ok_or_else(damaged)?;
+            open_block(&key, block.number.into(), stored).map_err(|e| damaged().caused_by(e))
+        };
+        blocks.iter().map(open).collect()
     }
 
     /// Builds the replica anew: from the newest checkpoint that can be read and fits the log, else from the
@@ -292,6 +347,8 @@ impl Link {
     }
 }
 
+/// The largest request for blocks of a part.
+const MAX_READ: u64 = 64 << 20;
 /// The largest manifest, in plain bytes.
 const MAX_MANIFEST: u32 = 64 << 20;
 

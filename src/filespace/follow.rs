@@ -96,6 +96,7 @@ impl Link {
         }
         let own = own.filter(|own| own.bytes == bytes);
         let slot = if own.is_some() { SlotView::parse_own(bytes) } else { SlotView::parse(bytes) }.ok();
+        let mut stalled = None;
         loop {
             let attempt = {
                 let replica = self.replica.read();
@@ -114,7 +115,10 @@ impl Link {
                     header.iter().for_each(|header| self.heed(header));
                     return Ok(());
                 }
-                Err(JudgeError::Stop(stop)) => self.resolve_stop(stop)?,
+                Err(JudgeError::Stop(stop)) => {
+                    stalled.get_or_insert_with(|| self.part_blocks.stall());
+                    self.resolve_stop(stop)?;
+                }
                 Err(JudgeError::Error(error)) => return Err(error.into()),
             }
         }

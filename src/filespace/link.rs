@@ -178,12 +178,16 @@ impl Link {
     /// Reads the state as it is, without asking the log. What is not local is loaded and the read repeated, so
     /// the closure must not have effects.
     pub fn read<T>(&self, mut f: impl FnMut(&Replica) -> Result<T, ReadError>) -> Result<T> {
+        let mut stalled = None;
         loop {
             let attempt = f(&self.replica.read());
             match attempt {
                 Ok(value) => return Ok(value),
                 Err(ReadError::Error(error)) => return Err(error),
-                Err(ReadError::Stop(stop)) => self.resolve_stop(stop)?,
+                Err(ReadError::Stop(stop)) => {
+                    stalled.get_or_insert_with(|| self.part_blocks.stall());
+                    self.resolve_stop(stop)?;
+                }
             }
         }
     }

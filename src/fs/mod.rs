@@ -4,7 +4,7 @@
 //! - `resolve`: from a path to an inode, noting each step.
 //! - [`entry`]: what there is to know about a name; listing and looking.
 //! - `namespace`: making, moving and removing names; attributes.
-//! - [`file`]: files as their user sees them; `open` knows which are open, `handle` what each has written (in
+//! - [`mod@file`]: files as their user sees them; `open` knows which are open, `handle` what each has written (in
 //!   `segments`), `publish` brings it to the log, `read` brings content from the store.
 
 pub mod entry;
