@@ -340,10 +340,10 @@ static void take_boxes_away(void)
 static void fill_boxes(void)
 {
     char path[64], own[64];
-    int n;
+    int n, calls = SCALE(1000, 40);
     snprintf(own, sizeof own, "/stock %d", number);
     text_put(session.fs, own, "stock");
-    for (n = 0; !__atomic_load_n(&shared->is_over, __ATOMIC_ACQUIRE); n++) {
+    for (n = 0; n < calls && !__atomic_load_n(&shared->is_over, __ATOMIC_ACQUIRE); n++) {
         ll_file file = 0;
         ll_status status;
         snprintf(path, sizeof path, "/box/%d-%d", number, n);
