@@ -11,7 +11,7 @@ use lucidlink::daemon::storage::StorageMode;
 use lucidlink::env::{Env, ManualClock};
 use lucidlink::error::Status;
 use lucidlink::filespace::Draft;
-use lucidlink::fs::{Mode, Path};
+use lucidlink::fs::{File, Mode, Path};
 use lucidlink::state::ops::{End, Op};
 use lucidlink::state::value::{Kind, Role};
 use lucidlink::workspace::{Location, Workspace};
@@ -253,4 +253,63 @@ fn an_expired_account_is_told_apart() {
     assert_eq!(error.status(), Status::Authentication);
     assert!(error.to_string().contains("expired"), "{error}");
     assert_eq!(ws.create_account("late", Role::Reader, 1).unwrap_err().status(), Status::InvalidArgument);
+}
+
+fn open(filespace: &Filespace, at: &str, mode: &str) -> File {
+    filespace.fs().open(&path(at), Mode::parse(mode).unwrap(), 0o644).unwrap()
+}
+
+#[test]
+fn a_handle_stays_with_the_file_it_opened() {
+    let world = World::new();
+    let (a, ws) = world.open(&world.admin);
+    ws.create_filespace("projects").unwrap();
+    let filespace = link(&a, &ws, "projects");
+    write(&filespace, "/a", b"original");
+    let (replacing, changing) = (open(&filespace, "/a", "w"), open(&filespace, "/a", "r+"));
+    filespace.fs().rename(&path("/a"), &path("/b"), false).unwrap();
+    replacing.write(b"new").unwrap();
+    replacing.close().unwrap();
+    changing.pwrite(0, b"ORIG").unwrap();
+    changing.close().unwrap();
+    assert_eq!((&read(&filespace, "/a")[..], &read(&filespace, "/b")[..]), (&b"new"[..], &b"ORIGinal"[..]));
+
+    let (replacing, appending) = (open(&filespace, "/b", "w"), open(&filespace, "/b", "a"));
+    filespace.fs().delete(&path("/b")).unwrap();
+    replacing.close().unwrap();
+    appending.write(b"lost").unwrap();
+    assert_eq!(appending.close().unwrap_err().status(), Status::Deleted);
+    assert_eq!(read(&filespace, "/b"), b"");
+}
+
+#[test]
+fn a_barrier_sees_every_open_file() {
+    let world = World::new();
+    let (a, ws) = world.open(&world.admin);
+    ws.create_filespace("projects").unwrap();
+    let filespace = link(&a, &ws, "projects");
+    write(&filespace, "/f", b"before");
+    let first = open(&filespace, "/f", "w");
+    filespace.fs().delete(&path("/f")).unwrap();
+    let _second = open(&filespace, "/f", "x");
+    first.write(b"first").unwrap();
+    first.flush().unwrap();
+    first.write(b"SECOND").unwrap();
+    filespace.sync_all().unwrap();
+    assert_eq!(read(&filespace, "/f"), b"firstSECOND");
+}
+
+#[test]
+fn more_ranges_than_a_pack_has_blocks() {
+    let world = World::new();
+    let (a, ws) = world.open(&world.admin);
+    ws.create_filespace("projects").unwrap();
+    let filespace = link(&a, &ws, "projects");
+    let file = open(&filespace, "/dots", "w");
+    for n in 0..70_000 {
+        file.pwrite(2 * n, b"x").unwrap();
+    }
+    file.close().unwrap();
+    let expected: Vec<u8> = b"x\0".iter().copied().cycle().take(2 * 70_000 - 1).collect();
+    assert!(read(&filespace, "/dots") == expected);
 }
