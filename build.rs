@@ -6,8 +6,19 @@ use std::path::Path;
 const ABI: u32 = 0;
 
 /// In the order of the header's chapters.
-const CHAPTERS: [&str; 10] =
-    ["status", "error", "library", "config", "daemon", "workspace", "provision", "filespace", "fs", "file"];
+const CHAPTERS: [&str; 11] = [
+    "status",
+    "error",
+    "library",
+    "config",
+    "daemon",
+    "workspace",
+    "provision",
+    "filespace",
+    "fs",
+    "file",
+    "late",
+];
 
 fn main() {
     println!("cargo:rerun-if-changed=src/ffi");

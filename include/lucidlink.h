@@ -44,9 +44,10 @@
 #define LL_CONFIG_KEY_INIT { (uint32_t)sizeof(ll_config_key), 0u, NULL, NULL, NULL, NULL }
 #define LL_STORAGE_OPTIONS_INIT { (uint32_t)sizeof(ll_storage_options), 0u, 0u, 0u, NULL }
 #define LL_DAEMON_STATE_INIT { (uint32_t)sizeof(ll_daemon_state), 0u, 0u, 0u }
-#define LL_LINK_OPTIONS_INIT { (uint32_t)sizeof(ll_link_options), 0u, 0u, 0u, NULL, NULL, NULL }
+#define LL_LINK_OPTIONS_INIT { (uint32_t)sizeof(ll_link_options), 0u, 0u, 0u, NULL, NULL, NULL, 0u, 0u, NULL }
 #define LL_FILESPACE_INFO_INIT { (uint32_t)sizeof(ll_filespace_info), 0u, 0, NULL, NULL }
 #define LL_ACCOUNT_INFO_INIT { (uint32_t)sizeof(ll_account_info), 0u, 0u, 0u, 0, NULL, NULL }
+#define LL_LATE_FAILURE_INIT { (uint32_t)sizeof(ll_late_failure), 0, 0u, NULL, NULL }
 #define LL_POSITION_INIT { (uint32_t)sizeof(ll_position), 0u, 0u, { 0 }, { 0 } }
 #define LL_STATISTICS_INIT { (uint32_t)sizeof(ll_statistics), 0u, 0u, 0u, 0u, 0u, 0u, 0u }
 #define LL_ENTRY_INIT { (uint32_t)sizeof(ll_entry), 0u, 0u, 0u, 0, 0, 0, 0, 0u, 0u, 0u, 0u, 0u, NULL }
@@ -107,6 +108,34 @@
  * Unlinking drops what was not published.
  */
 #define LL_SYNC_NONE 1
+
+/**
+ * Every call sees the newest state, and returns when what it changed is committed.
+ */
+#define LL_CONSISTENCY_STRICT 0
+
+/**
+ * A call may see a state that is up to a second old (a name that is not found is looked for again), and returns when
+ * this link sees its change; the log has it within 200 ms. ll_filespace_sync_all waits for it. A change that the log
+ * refuses then, because another client's came first, is a late failure (ll_filespace_late_failures). A daemon that
+ * is freed without ll_daemon_stop, or a process that dies, loses what the log does not have yet.
+ */
+#define LL_CONSISTENCY_RELAXED 1
+
+/**
+ * A call returns when what it changed is committed.
+ */
+#define LL_COMMIT_WAIT 1
+
+/**
+ * A call returns when this link sees its change.
+ */
+#define LL_COMMIT_BACKGROUND 2
+
+/**
+ * What a call sees is never older than the call.
+ */
+#define LL_NEVER_STALE 4294967295
 
 /**
  * May read.
@@ -356,6 +385,32 @@ typedef struct ll_filespace_info {
 } ll_filespace_info;
 
 /**
+ * A position in a filespace's history. @since 0.1.0
+ */
+typedef struct ll_position {
+  /**
+   * sizeof(ll_position), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * The number of the commit.
+   */
+  uint64_t seq;
+  /**
+   * The life of the log: all zeroes until a recovery from power loss.
+   */
+  uint8_t incarnation[16];
+  /**
+   * The hash of the log up to it.
+   */
+  uint8_t hash[32];
+} ll_position;
+
+/**
  * How a filespace is linked. @since 0.1.0
  */
 typedef struct ll_link_options {
@@ -372,9 +427,9 @@ typedef struct ll_link_options {
    */
   uint32_t read_only;
   /**
-   * 0.
+   * LL_CONSISTENCY_STRICT or LL_CONSISTENCY_RELAXED: the preset of the two settings below.
    */
-  uint32_t reserved;
+  uint32_t consistency;
   /**
    * The filespace's name; exactly one of name and id is given, the other is NULL.
    */
@@ -387,6 +442,19 @@ typedef struct ll_link_options {
    * The subtree that is seen as "/"; NULL for all. A convenience, not access control.
    */
   const char *root_path;
+  /**
+   * LL_COMMIT_WAIT or LL_COMMIT_BACKGROUND; 0: as the preset says.
+   */
+  uint32_t commit;
+  /**
+   * How old what a call sees may be, in milliseconds, or LL_NEVER_STALE; 0: as the preset says.
+   */
+  uint32_t max_staleness_ms;
+  /**
+   * A position that the filespace must have reached, because somebody has seen it there: a log that was set back is
+   * LL_ERR_LOG_ROLLED_BACK. NULL: none.
+   */
+  const struct ll_position *at_least;
 } ll_link_options;
 
 /**
@@ -432,32 +500,6 @@ typedef struct ll_account_info {
    */
   const char *name;
 } ll_account_info;
-
-/**
- * A position in a filespace's history. @since 0.1.0
- */
-typedef struct ll_position {
-  /**
-   * sizeof(ll_position), set by the caller.
-   */
-  uint32_t struct_size;
-  /**
-   * 0.
-   */
-  uint32_t reserved;
-  /**
-   * The number of the commit.
-   */
-  uint64_t seq;
-  /**
-   * The life of the log: all zeroes until a recovery from power loss.
-   */
-  uint8_t incarnation[16];
-  /**
-   * The hash of the log up to it.
-   */
-  uint8_t hash[32];
-} ll_position;
 
 /**
  * How much there is in a filespace, kept exactly. @since 0.1.0
@@ -584,6 +626,37 @@ typedef struct ll_open_options {
 typedef uint64_t ll_file;
 
 /**
+ * A list of late failures. 0 is no handle. @since 0.1.0
+ */
+typedef uint64_t ll_late_failures;
+
+/**
+ * A change that was acknowledged in relaxed mode and then refused by the log. @since 0.1.0
+ */
+typedef struct ll_late_failure {
+  /**
+   * sizeof(ll_late_failure), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * Why it was refused: an LL_ERR_ number.
+   */
+  int32_t code;
+  /**
+   * Its number: the order of the calls.
+   */
+  uint64_t number;
+  /**
+   * The path that the call was about; belongs to the list.
+   */
+  const char *path;
+  /**
+   * What happened; belongs to the list.
+   */
+  const char *message;
+} ll_late_failure;
+
+/**
  * Success.
  */
 #define LL_OK 0
@@ -707,6 +780,11 @@ typedef uint64_t ll_file;
  * The log no longer reaches back to this position.
  */
 #define LL_ERR_POSITION_TRUNCATED -216
+
+/**
+ * A change that was acknowledged before was refused by the log.
+ */
+#define LL_ERR_LATE_FAILURE -217
 
 /**
  * The token is malformed.
@@ -1311,7 +1389,7 @@ void ll_link_options_init(struct ll_link_options *options);
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND, LL_ERR_ACCESS_DENIED (no
  * grant), LL_ERR_INVALID_PATH and LL_ERR_NOT_A_DIRECTORY (root_path), LL_ERR_UNSUPPORTED_OPTION,
- * LL_ERR_FILESPACE_DELETED, LL_ERR_INTEGRITY. @since 0.1.0
+ * LL_ERR_FILESPACE_DELETED, LL_ERR_LOG_ROLLED_BACK (at_least), LL_ERR_INTEGRITY. @since 0.1.0
  */
 LL_API
 ll_status ll_workspace_link_filespace(ll_workspace workspace,
@@ -1622,19 +1700,70 @@ ll_status ll_filespace_is_linked(ll_filespace filespace,
 
 /**
  * The barrier: publishes what open files of this link wrote; when it returns, everything before it is
- * visible to all and survives power loss.
+ * visible to all and survives power loss. In relaxed mode it waits for what the log does not have yet, and fails
+ * with LL_ERR_LATE_FAILURE as long as there are late failures that nobody acknowledged (all else is safe then).
  *
  * @param filespace The filespace.
  * @param position Receives the position of the barrier; may be NULL; set its struct_size.
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_IO, LL_ERR_NO_SPACE,
- * LL_ERR_TIMEOUT, what publishing a file can fail with. @since 0.1.0
+ * LL_ERR_TIMEOUT, LL_ERR_LATE_FAILURE, what publishing a file can fail with. @since 0.1.0
  */
 LL_API
 ll_status ll_filespace_sync_all(ll_filespace filespace,
                                 struct ll_position *position,
                                 struct ll_error *err);
+
+/**
+ * Waits until this link sees the filespace as it was at a position, or later: one that another client's
+ * ll_filespace_sync_all gave.
+ *
+ * @param filespace The filespace.
+ * @param position The position.
+ * @param timeout_ms How long to wait, in milliseconds; 0: only look.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until the log has it, at most timeout_ms.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_TIMEOUT,
+ * LL_ERR_LOG_ROLLED_BACK (this log is another one, or was set back). @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_wait_for(ll_filespace filespace,
+                                const struct ll_position *position,
+                                uint64_t timeout_ms,
+                                struct ll_error *err);
+
+/**
+ * A position as text, to hand it to another program: "number:incarnation:hash".
+ *
+ * @param position The position.
+ * @param buf Receives the text, NUL-terminated if `cap` > 0; may be NULL if `cap` is 0.
+ * @param cap Bytes that `buf` has.
+ * @param needed Receives the bytes needed, the NUL included; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_ARGUMENT, LL_ERR_BUFFER_TOO_SMALL. @since 0.1.0
+ */
+LL_API
+ll_status ll_position_format(const struct ll_position *position,
+                             char *buf,
+                             size_t cap,
+                             size_t *needed,
+                             struct ll_error *err);
+
+/**
+ * Reads a position that ll_position_format wrote.
+ *
+ * @param text The text.
+ * @param position Receives the position; set its struct_size.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API
+ll_status ll_position_parse(const char *text,
+                            struct ll_position *position,
+                            struct ll_error *err);
 
 /**
  * Sets the size of a position and zeroes the rest, for languages that cannot use LL_POSITION_INIT.
@@ -2325,6 +2454,108 @@ ll_status ll_file_close(ll_file file,
  * Errors: none. @since 0.1.0
  */
 LL_API void ll_file_free(ll_file handle);
+
+/**
+ * Lists the late failures of a link that were not acknowledged, in the order of the calls. Works after
+ * ll_filespace_unlink too.
+ *
+ * @param filespace The filespace.
+ * @param failures Receives the list.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: free the list with ll_late_failures_free
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_late_failures(ll_filespace filespace,
+                                     ll_late_failures *failures,
+                                     struct ll_error *err);
+
+/**
+ * How many late failures a list has.
+ *
+ * @param failures The list.
+ * @param count Receives the number.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API
+ll_status ll_late_failures_count(ll_late_failures failures,
+                                 size_t *count,
+                                 struct ll_error *err);
+
+/**
+ * A late failure of a list.
+ *
+ * @param failures The list.
+ * @param index From 0 on.
+ * @param failure Receives it; set its struct_size.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: its texts belong to the list
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API
+ll_status ll_late_failures_get(ll_late_failures failures,
+                               size_t index,
+                               struct ll_late_failure *failure,
+                               struct ll_error *err);
+
+/**
+ * Opens what a late failure was to write, for reading: the whole content if it was to replace a file's, else the
+ * ranges that it was to write, with zeroes between them; what it was to append starts at 0.
+ *
+ * @param filespace The filespace, which must be linked.
+ * @param number The late failure's number.
+ * @param file Receives the handle.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: end it with ll_file_close or ll_file_free
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT (there is none of this number, or it was not to write
+ * content), LL_ERR_NOT_LINKED. @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_open_late_failure(ll_filespace filespace,
+                                         uint64_t number,
+                                         ll_file *file,
+                                         struct ll_error *err);
+
+/**
+ * Forgets late failures, and the content that they were to write: that of files opened before lasts until they are
+ * closed.
+ *
+ * @param filespace The filespace.
+ * @param upto The number of the last one to forget; those before it are forgotten too.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE. @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_acknowledge_failures(ll_filespace filespace,
+                                            uint64_t upto,
+                                            struct ll_error *err);
+
+/**
+ * Sets the size of a late failure and zeroes the rest, for languages that cannot use LL_LATE_FAILURE_INIT.
+ *
+ * @param failure The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+void ll_late_failure_init(struct ll_late_failure *failure);
+
+/**
+ * Frees a list of late failures, which stay. Never blocks on log or store and never fails; a handle that is 0 or
+ * already freed is ignored.
+ *
+ * @param handle The handle.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+void ll_late_failures_free(ll_late_failures handle);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -82,6 +82,7 @@ statuses! {
     Deadlock = -214, "LL_ERR_DEADLOCK", "Waiting for this lock would never end.", libc::EDEADLK, false;
     LockLost = -215, "LL_ERR_LOCK_LOST", "A lock that protected this write was lost.", libc::ENOLCK, false;
     PositionTruncated = -216, "LL_ERR_POSITION_TRUNCATED", "The log no longer reaches back to this position.", libc::ERANGE, false;
+    LateFailure = -217, "LL_ERR_LATE_FAILURE", "A change that was acknowledged before was refused by the log.", libc::ESTALE, false;
     InvalidToken = -301, "LL_ERR_INVALID_TOKEN", "The token is malformed.", libc::EINVAL, false;
     Authentication = -302, "LL_ERR_AUTHENTICATION", "The account was refused: unknown, revoked or expired.", libc::EACCES, false;
     AccessDenied = -303, "LL_ERR_ACCESS_DENIED", "The account's role does not allow this.", libc::EACCES, false;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lucidlink::crypto::token::Token;
 use lucidlink::daemon::Daemon;
 use lucidlink::daemon::config::Config;
-use lucidlink::daemon::filespace::{Filespace, LinkRequest, SyncMode};
+use lucidlink::daemon::filespace::{Filespace, LinkRequest};
 use lucidlink::daemon::storage::StorageMode;
 use lucidlink::env::{Env, ManualClock};
 use lucidlink::error::Status;
@@ -48,7 +48,7 @@ impl World {
 }
 
 fn request() -> LinkRequest {
-    LinkRequest { root: path("/"), sync_mode: SyncMode::All, read_only: false }
+    LinkRequest::strict()
 }
 
 fn path(text: &str) -> Path {

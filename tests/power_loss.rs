@@ -136,7 +136,7 @@ impl World {
             keyring: Keyring::new(0, self.key.clone()),
             runtime: self.runtime.handle().clone(),
         };
-        let options = LinkOptions { read_only: false, timeout: Duration::from_secs(5) };
+        let options = LinkOptions::strict(Duration::from_secs(5));
         FileSystem::new(Link::open(parts, options).unwrap(), Path::parse("/").unwrap()).unwrap()
     }
 }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::error::{Result, Status};
+use crate::filespace::{CommitMode, LinkOptions, Position};
 use crate::fs::{FileSystem, Path};
 use crate::ids::Seq;
 use crate::workspace::{FilespaceInfo, Workspace};
@@ -26,6 +28,35 @@ pub struct LinkRequest {
     pub sync_mode: SyncMode,
     /// Refuse everything that writes.
     pub read_only: bool,
+    /// When a call that changes something returns.
+    pub commit: CommitMode,
+    /// How old what a read sees may be.
+    pub max_staleness: Duration,
+    /// A position that the filespace's log must have.
+    pub at_least: Option<Position>,
+}
+
+/// How old what a relaxed link's read sees may be.
+pub const RELAXED_STALENESS: Duration = Duration::from_secs(1);
+
+impl LinkRequest {
+    /// All of a filespace, in strict mode, synced at its end.
+    pub fn strict() -> LinkRequest {
+        LinkRequest {
+            root: Path::root(),
+            sync_mode: SyncMode::All,
+            read_only: false,
+            commit: CommitMode::Wait,
+            max_staleness: Duration::ZERO,
+            at_least: None,
+        }
+    }
+
+    /// The same in relaxed mode.
+    pub fn relaxed() -> LinkRequest {
+        let (commit, max_staleness) = (CommitMode::Background, RELAXED_STALENESS);
+        LinkRequest { commit, max_staleness, ..LinkRequest::strict() }
+    }
 }
 
 /// A linked filespace.
@@ -43,7 +74,14 @@ impl Filespace {
         info: FilespaceInfo,
         request: LinkRequest,
     ) -> Result<Arc<Filespace>> {
-        let link = workspace.link(info.id, request.read_only)?;
+        let options = LinkOptions {
+            read_only: request.read_only,
+            timeout: workspace.timeout(),
+            commit: request.commit,
+            max_staleness: request.max_staleness,
+            at_least: request.at_least,
+        };
+        let link = workspace.link(info.id, options)?;
         let fs = FileSystem::new(link, request.root.clone())?;
         let workspace_name = workspace.name().to_owned();
         Ok(Arc::new(Filespace { info, workspace_name, request, fs, linked: AtomicBool::new(true) }))
@@ -74,11 +112,12 @@ impl Filespace {
         self.linked.load(Ordering::Acquire)
     }
 
-    /// The barrier: what was committed before is visible to all and survives power loss.
+    /// The barrier: what was acknowledged before is visible to all and survives power loss, or is a late failure.
     pub fn sync_all(&self) -> Result<Seq> {
         let published = self.fs.publish_all();
         let synced = self.fs.link().sync();
-        published.and(synced)
+        let synced = published.and(synced)?;
+        self.fs.link().check_late().map(|()| synced)
     }
 
     /// Ends the link, with the final sync that its mode asks for. It is unlinked whatever that sync says. Again: nothing

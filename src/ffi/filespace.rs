@@ -2,15 +2,18 @@
 
 use std::ffi::c_char;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::error::ll_error;
 use super::guard::{guard, quiet};
 use super::handle::{self, HandleKind, Object};
 use super::status::ll_status;
 use super::structs::{Sized32, check_out, init, put_struct};
-use super::text::{clear, put, put_text};
+use super::text::{clear, put, put_text, text};
 use crate::daemon::filespace::Filespace;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::filespace::Position;
+use crate::ids::{Hash, Incarnation, Seq};
 
 /// A linked filespace. 0 is no handle. @since 0.1.0
 pub type ll_filespace = u64;
@@ -64,6 +67,26 @@ pub struct ll_statistics {
 unsafe impl Sized32 for ll_position {}
 // SAFETY: integers, the size first.
 unsafe impl Sized32 for ll_statistics {}
+
+/// The longest wait, where the clock cannot express a longer one.
+const A_LONG_TIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+fn c_position(position: &Position) -> ll_position {
+    let Position { seq, incarnation, chain } = *position;
+    ll_position { struct_size: 0, reserved: 0, seq: seq.0, incarnation: incarnation.0, hash: chain.0 }
+}
+
+/// A position that the caller must give.
+///
+/// # Safety
+/// `position` is NULL or points to as many bytes as its first field says.
+pub(super) unsafe fn read_position(position: *const ll_position, name: &str) -> Result<Position> {
+    // SAFETY: as above; nothing is written.
+    unsafe { check_out(position.cast_mut(), name)? };
+    // SAFETY: a whole struct, by the check.
+    let given = unsafe { position.read_unaligned() };
+    Ok(Position { seq: Seq(given.seq), incarnation: Incarnation(given.incarnation), chain: Hash(given.hash) })
+}
 
 pub(super) fn filespace(handle: u64) -> Result<Arc<FilespaceHandle>> {
     handle::get::<FilespaceHandle>(handle)
@@ -155,14 +178,15 @@ pub unsafe extern "C" fn ll_filespace_is_linked(
 }
 
 /// The barrier: publishes what open files of this link wrote; when it returns, everything before it is
-/// visible to all and survives power loss.
+/// visible to all and survives power loss. In relaxed mode it waits for what the log does not have yet, and fails
+/// with LL_ERR_LATE_FAILURE as long as there are late failures that nobody acknowledged (all else is safe then).
 ///
 /// @param filespace The filespace.
 /// @param position Receives the position of the barrier; may be NULL; set its struct_size.
 /// @param err Detail of a failure, or NULL.
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
 /// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_IO, LL_ERR_NO_SPACE,
-/// LL_ERR_TIMEOUT, what publishing a file can fail with. @since 0.1.0
+/// LL_ERR_TIMEOUT, LL_ERR_LATE_FAILURE, what publishing a file can fail with. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_filespace_sync_all(
     filespace: ll_filespace,
@@ -177,10 +201,78 @@ pub unsafe extern "C" fn ll_filespace_sync_all(
         let filespace = self::filespace(filespace)?;
         let synced = filespace.0.sync_all()?;
         if !position.is_null() {
-            let (seq, hash, incarnation) = filespace.0.fs().link().describe(synced)?;
-            let (seq, hash, incarnation) = (seq.0, hash.0, incarnation.0);
-            put_struct(position, ll_position { struct_size: 0, reserved: 0, seq, incarnation, hash });
+            put_struct(position, c_position(&filespace.0.fs().link().describe(synced)?));
         }
+        Ok(())
+    })
+}
+
+/// Waits until this link sees the filespace as it was at a position, or later: one that another client's
+/// ll_filespace_sync_all gave.
+///
+/// @param filespace The filespace.
+/// @param position The position.
+/// @param timeout_ms How long to wait, in milliseconds; 0: only look.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: until the log has it, at most timeout_ms.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_TIMEOUT,
+/// LL_ERR_LOG_ROLLED_BACK (this log is another one, or was set back). @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_filespace_wait_for(
+    filespace: ll_filespace,
+    position: *const ll_position,
+    timeout_ms: u64,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(filespace, err, || unsafe {
+        let filespace = self::filespace(filespace)?;
+        let position = read_position(position, "position")?;
+        let now = Instant::now();
+        let deadline = now.checked_add(Duration::from_millis(timeout_ms)).unwrap_or(now + A_LONG_TIME);
+        filespace.0.fs().link().wait_for(&position, deadline)
+    })
+}
+
+/// A position as text, to hand it to another program: "number:incarnation:hash".
+///
+/// @param position The position.
+/// @param buf Receives the text, NUL-terminated if `cap` > 0; may be NULL if `cap` is 0.
+/// @param cap Bytes that `buf` has.
+/// @param needed Receives the bytes needed, the NUL included; may be NULL.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: no.
+/// Errors: LL_ERR_INVALID_ARGUMENT, LL_ERR_BUFFER_TOO_SMALL. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_position_format(
+    position: *const ll_position,
+    buf: *mut c_char,
+    cap: usize,
+    needed: *mut usize,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(0, err, || unsafe { put_text(buf, cap, needed, &read_position(position, "position")?.to_string()) })
+}
+
+/// Reads a position that ll_position_format wrote.
+///
+/// @param text The text.
+/// @param position Receives the position; set its struct_size.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: no.
+/// Errors: LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_position_parse(
+    text: *const c_char,
+    position: *mut ll_position,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(0, err, || unsafe {
+        check_out(position, "position")?;
+        let parsed: Position = self::text(text, "text")?.parse().map_err(|e: Error| e.about("text"))?;
+        put_struct(position, c_position(&parsed));
         Ok(())
     })
 }

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::daemon::Daemon;
     use crate::daemon::config::Config;
-    use crate::daemon::filespace::{LinkRequest, SyncMode};
+    use crate::daemon::filespace::LinkRequest;
     use crate::daemon::storage::StorageMode;
     use crate::env::Env;
     use crate::fs::{Mode, Path};
@@ -112,7 +112,7 @@ mod tests {
         let root = Path::parse("/").unwrap();
         let links = ["one", "two"].map(|name| {
             let id = workspace.create_filespace(name).unwrap().id;
-            let request = LinkRequest { root: root.clone(), sync_mode: SyncMode::All, read_only: false };
+            let request = LinkRequest { root: root.clone(), ..LinkRequest::strict() };
             daemon.link(&workspace, id, request).unwrap()
         });
         let open = |n: usize| {

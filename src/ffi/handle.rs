@@ -23,6 +23,7 @@ pub(crate) enum HandleKind {
     Entries = 6,
     Filespaces = 7,
     Accounts = 8,
+    LateFailures = 9,
 }
 
 /// An object that handles of one kind stand for.

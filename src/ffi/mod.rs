@@ -29,6 +29,7 @@ pub mod daemon;
 pub mod file;
 pub mod filespace;
 pub mod fs;
+pub mod late;
 pub mod library;
 pub mod provision;
 pub mod workspace;

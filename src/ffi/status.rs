@@ -59,6 +59,8 @@ pub const LL_ERR_DEADLOCK: ll_status = -214;
 pub const LL_ERR_LOCK_LOST: ll_status = -215;
 /// The log no longer reaches back to this position.
 pub const LL_ERR_POSITION_TRUNCATED: ll_status = -216;
+/// A change that was acknowledged before was refused by the log.
+pub const LL_ERR_LATE_FAILURE: ll_status = -217;
 /// The token is malformed.
 pub const LL_ERR_INVALID_TOKEN: ll_status = -301;
 /// The account was refused: unknown, revoked or expired.
@@ -188,6 +190,7 @@ const C_TEXTS: &[(&CStr, &CStr)] = &[
     (c"LL_ERR_DEADLOCK", c"Waiting for this lock would never end."),
     (c"LL_ERR_LOCK_LOST", c"A lock that protected this write was lost."),
     (c"LL_ERR_POSITION_TRUNCATED", c"The log no longer reaches back to this position."),
+    (c"LL_ERR_LATE_FAILURE", c"A change that was acknowledged before was refused by the log."),
     (c"LL_ERR_INVALID_TOKEN", c"The token is malformed."),
     (c"LL_ERR_AUTHENTICATION", c"The account was refused: unknown, revoked or expired."),
     (c"LL_ERR_ACCESS_DENIED", c"The account's role does not allow this."),
@@ -246,6 +249,7 @@ mod tests {
             LL_ERR_DEADLOCK,
             LL_ERR_LOCK_LOST,
             LL_ERR_POSITION_TRUNCATED,
+            LL_ERR_LATE_FAILURE,
             LL_ERR_INVALID_TOKEN,
             LL_ERR_AUTHENTICATION,
             LL_ERR_ACCESS_DENIED,

@@ -2,10 +2,11 @@
 
 use std::ffi::{CString, c_char};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::daemon::DaemonHandle;
 use super::error::ll_error;
-use super::filespace::{FilespaceHandle, ll_filespace};
+use super::filespace::{FilespaceHandle, ll_filespace, ll_position, read_position};
 use super::guard::{guard, quiet};
 use super::handle::{self, HandleKind, Object};
 use super::status::ll_status;
@@ -13,6 +14,7 @@ use super::structs::{Sized32, check_out, init, put_struct, read_options};
 use super::text::{clear, optional_text, put, put_text};
 use crate::daemon::filespace::{LinkRequest, SyncMode};
 use crate::error::{Error, Result, Status};
+use crate::filespace::CommitMode;
 use crate::fs::Path;
 use crate::ids::LogId;
 use crate::workspace::{FilespaceInfo, Workspace};
@@ -45,6 +47,20 @@ pub const LL_SYNC_ALL: u32 = 0;
 /// Unlinking drops what was not published.
 pub const LL_SYNC_NONE: u32 = 1;
 
+/// Every call sees the newest state, and returns when what it changed is committed.
+pub const LL_CONSISTENCY_STRICT: u32 = 0;
+/// A call may see a state that is up to a second old (a name that is not found is looked for again), and returns when
+/// this link sees its change; the log has it within 200 ms. ll_filespace_sync_all waits for it. A change that the log
+/// refuses then, because another client's came first, is a late failure (ll_filespace_late_failures). A daemon that
+/// is freed without ll_daemon_stop, or a process that dies, loses what the log does not have yet.
+pub const LL_CONSISTENCY_RELAXED: u32 = 1;
+/// A call returns when what it changed is committed.
+pub const LL_COMMIT_WAIT: u32 = 1;
+/// A call returns when this link sees its change.
+pub const LL_COMMIT_BACKGROUND: u32 = 2;
+/// What a call sees is never older than the call.
+pub const LL_NEVER_STALE: u32 = 0xffff_ffff;
+
 /// How a filespace is linked. @since 0.1.0
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -55,14 +71,21 @@ pub struct ll_link_options {
     pub sync_mode: u32,
     /// Not 0: refuse everything that writes.
     pub read_only: u32,
-    /// 0.
-    pub reserved: u32,
+    /// LL_CONSISTENCY_STRICT or LL_CONSISTENCY_RELAXED: the preset of the two settings below.
+    pub consistency: u32,
     /// The filespace's name; exactly one of name and id is given, the other is NULL.
     pub name: *const c_char,
     /// The filespace's id, 64 hexadecimal digits.
     pub id: *const c_char,
     /// The subtree that is seen as "/"; NULL for all. A convenience, not access control.
     pub root_path: *const c_char,
+    /// LL_COMMIT_WAIT or LL_COMMIT_BACKGROUND; 0: as the preset says.
+    pub commit: u32,
+    /// How old what a call sees may be, in milliseconds, or LL_NEVER_STALE; 0: as the preset says.
+    pub max_staleness_ms: u32,
+    /// A position that the filespace must have reached, because somebody has seen it there: a log that was set back is
+    /// LL_ERR_LOG_ROLLED_BACK. NULL: none.
+    pub at_least: *const ll_position,
 }
 
 /// A filespace of a workspace. @since 0.1.0
@@ -283,7 +306,7 @@ pub unsafe extern "C" fn ll_link_options_init(options: *mut ll_link_options) {
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
 /// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND, LL_ERR_ACCESS_DENIED (no
 /// grant), LL_ERR_INVALID_PATH and LL_ERR_NOT_A_DIRECTORY (root_path), LL_ERR_UNSUPPORTED_OPTION,
-/// LL_ERR_FILESPACE_DELETED, LL_ERR_INTEGRITY. @since 0.1.0
+/// LL_ERR_FILESPACE_DELETED, LL_ERR_LOG_ROLLED_BACK (at_least), LL_ERR_INTEGRITY. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_workspace_link_filespace(
     workspace: ll_workspace,
@@ -303,12 +326,27 @@ pub unsafe extern "C" fn ll_workspace_link_filespace(
         let sync_mode = match options.sync_mode {
             LL_SYNC_ALL => SyncMode::All,
             LL_SYNC_NONE => SyncMode::None,
-            _ => {
-                return Err(Error::new(
-                    Status::UnsupportedOption,
-                    "options: sync_mode is not one that this version knows",
-                ));
-            }
+            _ => return Err(unknown_option("sync_mode")),
+        };
+        let preset = match options.consistency {
+            LL_CONSISTENCY_STRICT => LinkRequest::strict(),
+            LL_CONSISTENCY_RELAXED => LinkRequest::relaxed(),
+            _ => return Err(unknown_option("consistency")),
+        };
+        let commit = match options.commit {
+            0 => preset.commit,
+            LL_COMMIT_WAIT => CommitMode::Wait,
+            LL_COMMIT_BACKGROUND => CommitMode::Background,
+            _ => return Err(unknown_option("commit")),
+        };
+        let max_staleness = match options.max_staleness_ms {
+            0 => preset.max_staleness,
+            LL_NEVER_STALE => Duration::ZERO,
+            ms => Duration::from_millis(ms.into()),
+        };
+        let at_least = match options.at_least.is_null() {
+            true => None,
+            false => Some(read_position(options.at_least, "at_least")?),
         };
         let id = match (name, id) {
             (Some(name), None) => opened.workspace.filespace_named(name)?.id,
@@ -317,7 +355,8 @@ pub unsafe extern "C" fn ll_workspace_link_filespace(
             })?,
             _ => return Err(Error::new(Status::InvalidArgument, "options: give exactly one of name and id")),
         };
-        let request = LinkRequest { root, sync_mode, read_only: options.read_only != 0 };
+        let read_only = options.read_only != 0;
+        let request = LinkRequest { root, sync_mode, read_only, commit, max_staleness, at_least };
         let linked = opened.daemon.0.link(&opened.workspace, id, request)?;
         put(filespace, "filespace", handle::insert(Arc::new(FilespaceHandle(linked)), opened.daemon_handle)?)
     })
@@ -334,6 +373,11 @@ pub unsafe extern "C" fn ll_workspace_free(handle: ll_workspace) {
     quiet(|| {
         let _ = handle::remove::<WorkspaceHandle>(handle);
     });
+}
+
+fn unknown_option(name: &str) -> Error {
+    let what = format!("options: {name} is not one that this version knows");
+    Error::new(Status::UnsupportedOption, what)
 }
 
 fn filespaces(found: Vec<FilespaceInfo>) -> Result<u64> {

@@ -125,7 +125,7 @@ impl Link {
             let what = format!("the state of filespace {} is damaged", self.id);
             return Err(Error::new(Status::Integrity, what).caused_by(stop));
         };
-        let parts = self.replica.read().parts();
+        let parts = self.view.read().committed.parts();
         // The parts may have been replaced meanwhile; then the repeated read asks for something else.
         let Some((reference, first)) = parts.locate(part, block) else { return Ok(()) };
         let damaged = || Error::new(Status::Integrity, format!("part {part} of a checkpoint is damaged"));
@@ -206,7 +206,7 @@ impl Link {
     /// Whether this is the last checkpoint that a commit behind it has announced, and the log behind it goes on from
     /// there.
     fn is_announced(&self, position: Seq, hash: Hash) -> Result<bool> {
-        let (record, header) = self.read(|state| {
+        let (record, header) = self.read_committed(|state| {
             let record: Option<CheckpointRecord> = state.message(&key::checkpoint(), "checkpoint")?;
             Ok((record, state.header()?))
         })?;
@@ -239,21 +239,21 @@ impl Link {
         if self.position().0 < self.checkpoint_from.load(Ordering::Relaxed) {
             return false;
         }
-        let replica = self.replica.read();
+        let replica = &self.view.read().committed;
         let (tail, bytes) = replica.tail();
         tail > LONG_TAIL || tail > SHORT_TAIL && SMALL * bytes as u64 > replica.parts().plain_len()
     }
 
     /// Whether a newcomer would have much to replay.
     pub(super) fn is_tail_long(&self) -> bool {
-        self.replica.read().tail().0 > TAIL_AT_END
+        self.view.read().committed.tail().0 > TAIL_AT_END
     }
 
     /// Writes a checkpoint of the current state and announces it.
     pub fn write_checkpoint(self: &Arc<Link>) -> Result<()> {
         let _one = self.checkpointing.lock();
         self.postpone_checkpoint()?;
-        let snapshot = self.replica.write().freeze();
+        let snapshot = self.view.write().committed.freeze();
         let parts = self.write_parts(&snapshot)?;
         let manifest =
             Manifest { position: snapshot.position.0, window: snapshot.window_bytes(), parts: parts.clone() };
@@ -280,7 +280,7 @@ impl Link {
         }
         let parts = Parts::new(parts, self.part_blocks.clone())
             .ok_or_else(|| Error::new(Status::Internal, "a new checkpoint is not sorted"))?;
-        self.replica.write().rebase(&snapshot, parts);
+        self.view.write().committed.rebase(&snapshot, parts);
         Ok(())
     }
 

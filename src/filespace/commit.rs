@@ -1,30 +1,34 @@
 //! The session and its commits. One append is in flight; what arrives meanwhile is the next commit, so that
 //! calls that wait at the same time share one (group commit). The thread that finds nothing in flight
-//! commits for all that wait: a lone caller never waits for another thread.
+//! commits for all that wait: a lone caller never waits for another thread. In relaxed mode a thread in the
+//! background does it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::draft::Draft;
-use super::link::Link;
+use super::link::{Link, ReadError};
 use super::offer::Offer;
+use super::pending::{Answer, LateFailure, Pending, Queue, Ticket};
+use super::view::View;
 use crate::error::{Error, Result, Status};
 use crate::ids::{Ino, PackId, Seq, SessionId, SessionNo};
 use crate::state::Refusal;
 use crate::state::ops::{CloseSession, Op, OpenSession};
 use crate::state::value::{Outcome, Session};
 
-/// A commit takes no more transactions than this, and no more bytes of blocks unless one alone has more.
-const MAX_TRANSACTIONS: usize = 4096;
-const MAX_BLOCK_BYTES: usize = 16 << 20;
+/// How long the background waits for more to come into a commit.
+const LINGER: Duration = Duration::from_millis(100);
+/// Between two attempts of the background when the log or the store fails.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// What became of a transaction that took effect.
 #[derive(Debug)]
 pub struct Committed {
-    /// Where.
+    /// Where; in relaxed mode a position that stands for "not yet".
     pub at: Seq,
     outcome: Outcome,
 }
@@ -42,7 +46,7 @@ impl Committed {
     }
 }
 
-/// A transaction that apply refused.
+/// A transaction that did not take effect.
 #[derive(Debug)]
 pub enum CommitError {
     /// It is void, for this reason.
@@ -57,39 +61,27 @@ impl From<Error> for CommitError {
     }
 }
 
-/// The waiting transactions and the session.
+/// When a call that changes something returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitMode {
+    /// When its change is committed, with the true outcome.
+    Wait,
+    /// When this link's view shows it; it is committed a little later.
+    Background,
+}
+
+/// The queue, and how to hear of its changes.
 #[derive(Default)]
 pub(super) struct Committer {
-    queue: Mutex<Queue>,
+    pub(super) queue: Mutex<Queue>,
     changed: Condvar,
-}
-
-#[derive(Default)]
-struct Queue {
-    waiting: Vec<Waiting>,
-    /// Somebody has the turn at the moment.
-    busy: bool,
-    session: Option<OwnSession>,
-    /// A commit of the session whose outcome is not known: settled before anything else is offered.
-    unsettled: Option<Offer>,
-}
-
-struct Waiting {
-    draft: Draft,
-    ticket: Arc<Mutex<Ticket>>,
-}
-
-enum Ticket {
-    Queued,
-    Taken,
-    Done(Result<(Seq, Outcome), Arc<Error>>),
 }
 
 /// This link's session.
 #[derive(Clone, Copy)]
-struct OwnSession {
-    id: SessionId,
-    number: SessionNo,
+pub(super) struct OwnSession {
+    pub(super) id: SessionId,
+    pub(super) number: SessionNo,
     /// The last commit that was consumed.
     k: u64,
     next_ino: u32,
@@ -116,6 +108,7 @@ impl Drop for Turn<'_> {
         if std::thread::panicking() {
             // What became of the session is not known; the next call opens another.
             (self.session, self.unsettled) = (None, None);
+            queue.fail(&Arc::new(no_outcome().maybe_applied()), true);
         }
         // Numbers were given while the commit was on its way.
         let given = queue.session.filter(|q| self.session.is_some_and(|s| s.id == q.id));
@@ -129,45 +122,275 @@ impl Drop for Turn<'_> {
     }
 }
 
+/// The background's thread; if it panics, memory may not be what it should be.
+struct Flusher<'a>(&'a Link);
+
+impl Drop for Flusher<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.poison();
+        }
+    }
+}
+
 impl Link {
-    /// Commits a transaction and waits for its true outcome. Past the deadline it fails with
-    /// `Timeout`; if it was already on its way it may still take effect, and the error says so.
-    pub fn commit(self: &Arc<Link>, draft: Draft, deadline: Instant) -> Result<Committed, CommitError> {
-        let committed = self.commit_in_turn(draft, deadline)?;
+    /// Plans a transaction on the state at hand and commits it, as the link's mode says; `wait`: whatever the mode
+    /// says, the outcome is the true one. Past the deadline it fails with `Timeout`; if it was already on its way it
+    /// may still take effect, and the error says so. `path` is what it is about. The outer error is the plan's.
+    pub fn transact(
+        self: &Arc<Link>,
+        path: &str,
+        wait: bool,
+        deadline: Instant,
+        mut plan: impl FnMut(&View) -> Result<Draft, ReadError>,
+    ) -> Result<Result<Committed, CommitError>> {
+        let committed = match self.commit_mode() {
+            CommitMode::Wait => self.commit_in_turn(self.read(plan)?, deadline),
+            CommitMode::Background => self.show(path, wait, deadline, &mut plan)?,
+        };
         self.start_housekeeping();
         Ok(committed)
     }
 
+    /// Commits a transaction whatever the state is, and waits for its true outcome.
+    pub fn commit(self: &Arc<Link>, draft: Draft, deadline: Instant) -> Result<Committed, CommitError> {
+        let committed = match self.commit_mode() {
+            CommitMode::Wait => self.commit_in_turn(draft, deadline),
+            CommitMode::Background => self.show("", true, deadline, &mut |_| Ok(draft.clone()))?,
+        };
+        self.start_housekeeping();
+        committed
+    }
+
     fn commit_in_turn(&self, draft: Draft, deadline: Instant) -> Result<Committed, CommitError> {
-        let ticket = Arc::new(Mutex::new(Ticket::Queued));
-        let committer = &self.committer;
+        let ticket = Arc::new(Ticket::default());
         let mut queue = self.writable_queue()?;
-        queue.waiting.push(Waiting { draft, ticket: ticket.clone() });
+        queue.push(Pending::new(draft, ticket.clone()));
+        self.wait_for_answer(queue, &ticket, deadline)
+    }
+
+    /// Relaxed mode: judges the transaction on the view, which shows its effect from then on.
+    fn show(
+        self: &Arc<Link>,
+        path: &str,
+        wait: bool,
+        deadline: Instant,
+        plan: &mut dyn FnMut(&View) -> Result<Draft, ReadError>,
+    ) -> Result<Result<Committed, CommitError>> {
+        let mut stalled = None;
         loop {
-            match &*ticket.lock() {
-                Ticket::Done(result) => return settle(result),
-                // Whoever took it failed in a way that left nobody to answer.
-                Ticket::Taken if !queue.busy => return Err(no_outcome().maybe_applied().into()),
-                Ticket::Queued | Ticket::Taken => {}
-            }
-            if !queue.busy {
-                let batch = take_batch(&mut queue.waiting);
-                let mut turn = committer.take_turn(&mut queue);
-                drop(queue);
-                self.commit_batch(&mut turn, batch);
-                drop(turn);
-                queue = committer.queue.lock();
+            let mut queue = match self.queue_with_room(deadline) {
+                Ok(queue) => queue,
+                Err(error) => return Ok(Err(error.into())),
+            };
+            let mut view = self.view.write();
+            if view.is_stale {
+                drop((view, queue));
+                self.freshen_view()?;
                 continue;
             }
-            if committer.changed.wait_until(&mut queue, deadline).timed_out() {
-                let taken = match &*ticket.lock() {
-                    Ticket::Done(result) => return settle(result),
-                    Ticket::Taken => true,
-                    Ticket::Queued => false,
-                };
-                queue.waiting.retain(|w| !Arc::ptr_eq(&w.ticket, &ticket));
+            let ticket = wait.then(Arc::<Ticket>::default);
+            let shown = plan(&view).and_then(|draft| {
+                Ok(queue.show(&mut view, self.account.key_id(), path, draft, ticket.clone())?)
+            });
+            drop(view);
+            let (at, outcome) = match shown {
+                Ok(shown) => shown,
+                Err(ReadError::Error(error)) => return Err(error),
+                Err(ReadError::Stop(stop)) => {
+                    drop(queue);
+                    stalled.get_or_insert_with(|| self.part_blocks.stall());
+                    self.resolve_stop(stop)?;
+                    continue;
+                }
+            };
+            let committed = told(&Ok((at, outcome)));
+            if let (Some(ticket), Ok(_)) = (&ticket, &committed) {
+                return Ok(self.wait_for_answer(queue, ticket, deadline));
+            }
+            let is_large = queue.is_large();
+            let needs_flusher = !std::mem::replace(&mut queue.flusher, true);
+            drop(queue);
+            if needs_flusher {
+                self.start_flusher();
+            } else if is_large {
+                self.committer.changed.notify_all();
+            }
+            return Ok(committed);
+        }
+    }
+
+    /// Waits for the outcome of a transaction; commits it, with all that waits, if nobody else does.
+    fn wait_for_answer<'a>(
+        &'a self,
+        mut queue: MutexGuard<'a, Queue>,
+        ticket: &Arc<Ticket>,
+        deadline: Instant,
+    ) -> Result<Committed, CommitError> {
+        loop {
+            if let Some(answer) = ticket.answer() {
+                return told(&answer);
+            }
+            if !queue.busy {
+                let mut turn = self.committer.take_turn(&mut queue);
+                drop(queue);
+                // Its own transaction's error is on the ticket.
+                let _ = self.commit_next(&mut turn);
+                drop(turn);
+                queue = self.committer.queue.lock();
+            } else if self.committer.changed.wait_until(&mut queue, deadline).timed_out() {
+                if let Some(answer) = ticket.answer() {
+                    return told(&answer);
+                }
                 let error = Error::new(Status::Timeout, "the log did not take the change in time");
-                return Err(if taken { error.maybe_applied() } else { error }.into());
+                if !queue.withdraw(ticket) {
+                    return Err(error.maybe_applied().into());
+                }
+                drop(queue);
+                self.renew_view()?;
+                return Err(error.into());
+            }
+        }
+    }
+
+    /// Relaxed mode: waits until all that was acknowledged so far is committed, or has failed.
+    pub(super) fn drain(&self, deadline: Instant) -> Result<()> {
+        let committer = &self.committer;
+        let mut queue = committer.queue.lock();
+        let upto = queue.last_number();
+        loop {
+            if queue.is_settled(upto) {
+                return Ok(());
+            }
+            if !queue.busy {
+                let mut turn = committer.take_turn(&mut queue);
+                drop(queue);
+                self.commit_next(&mut turn)?;
+                drop(turn);
+                queue = committer.queue.lock();
+            } else if committer.changed.wait_until(&mut queue, deadline).timed_out() {
+                return Err(Error::new(Status::Timeout, "the log did not take the last changes in time"));
+            }
+        }
+    }
+
+    /// Relaxed mode: the thread that commits what nobody waits for, until nothing is left.
+    fn start_flusher(self: &Arc<Link>) {
+        let link = self.clone();
+        self.runtime().spawn_blocking(move || {
+            let flusher = Flusher(&link);
+            let committer = &link.committer;
+            let mut queue = committer.queue.lock();
+            let mut due = Instant::now() + LINGER;
+            while !queue.is_empty() {
+                if queue.busy || !queue.is_large() && Instant::now() < due {
+                    // Who has the turn, or makes the queue large, says so.
+                    committer.changed.wait_until(&mut queue, due.max(Instant::now() + LINGER));
+                    continue;
+                }
+                let mut turn = committer.take_turn(&mut queue);
+                drop(queue);
+                let committed = link.commit_next(&mut turn);
+                drop(turn);
+                link.start_housekeeping();
+                queue = committer.queue.lock();
+                due = Instant::now() + LINGER;
+                if let Err(error) = committed {
+                    crate::report::warn(|| {
+                        format!("changes to filespace {} wait for the log: {error}", link.id)
+                    });
+                    if link.is_closed() {
+                        break;
+                    }
+                    committer.changed.wait_until(&mut queue, Instant::now() + RETRY);
+                }
+            }
+            // Under the queue's lock: what comes behind starts another.
+            queue.flusher = false;
+            drop(queue);
+            drop(flusher);
+        });
+    }
+
+    /// Late failures that nobody has acknowledged, in the order of the calls.
+    pub fn late_failures(&self) -> Vec<LateFailure> {
+        self.committer.queue.lock().failures().cloned().collect()
+    }
+
+    /// Fails as long as there is a late failure that nobody has acknowledged.
+    pub fn check_late(&self) -> Result<()> {
+        let failures = self.late_failures();
+        let Some(first) = failures.first() else { return Ok(()) };
+        let what = format!(
+            "{} changes that were acknowledged have no effect; look at them and acknowledge them; the first: {}",
+            failures.len(),
+            first.error
+        );
+        Err(Error::new(Status::LateFailure, what).on_path(&first.path))
+    }
+
+    /// Forgets the late failures up to a number, and what they were to write.
+    pub fn acknowledge_failures(&self, upto: u64) {
+        self.committer.queue.lock().acknowledge(upto);
+    }
+
+    /// The inode that a number of this link stands for by now.
+    pub fn renumbered(&self, ino: Ino) -> Ino {
+        match self.commit_mode() {
+            CommitMode::Wait => ino,
+            CommitMode::Background => self.committer.queue.lock().renumbered(ino),
+        }
+    }
+
+    /// The log went on: what waits is put on the view anew, without what is committed by now.
+    pub(super) fn renew_view(&self) -> Result<()> {
+        if self.commit_mode() == CommitMode::Wait {
+            return Ok(());
+        }
+        let mut queue = self.committer.queue.lock();
+        let mut stalled = None;
+        loop {
+            let mut view = self.view.write();
+            let renewed = match queue.in_flight {
+                Some((session, k)) => self.session_in(&view, session).map(|s| (s, k)),
+                None => Ok((None, 0)),
+            };
+            let renewed = renewed.and_then(|(session, k)| {
+                if let Some(session) = session.filter(|s| s.last_k == k) {
+                    queue.settle(Seq(session.last_seq), session.outcomes);
+                }
+                queue.show_all(&mut view, self.account.key_id())
+            });
+            drop(view);
+            match renewed {
+                Ok(()) => return Ok(()),
+                Err(stop) => {
+                    stalled.get_or_insert_with(|| self.part_blocks.stall());
+                    self.resolve_stop(stop)?;
+                }
+            }
+        }
+    }
+
+    fn session_in(&self, view: &View, id: SessionId) -> Result<Option<Session>, crate::state::Stop> {
+        use crate::state::Tables;
+        view.committed.session(id)
+    }
+
+    /// The queue, with a session, when something may be put into it.
+    fn queue_with_room(&self, deadline: Instant) -> Result<MutexGuard<'_, Queue>> {
+        loop {
+            let mut queue = self.queue_with_session()?;
+            if queue.has_too_many_failures() {
+                let what = "too many changes were refused late; look at them and acknowledge them";
+                return Err(Error::new(Status::LateFailure, what));
+            }
+            if !queue.is_full() {
+                return Ok(queue);
+            }
+            if self.committer.changed.wait_until(&mut queue, deadline).timed_out() {
+                let what = "too many changes wait for the log, which does not take them; nothing of this one is kept";
+                return Err(Error::new(Status::Timeout, what));
             }
         }
     }
@@ -217,41 +440,56 @@ impl Link {
         }
     }
 
-    /// Commits a batch and tells everybody in it what became of it.
-    fn commit_batch(&self, turn: &mut Turn<'_>, mut batch: Vec<Waiting>) {
-        let drafts = batch.iter_mut().map(|w| &mut w.draft).collect();
-        match self.commit_drafts(turn, drafts, self.deadline()) {
+    /// Commits what waits, as much as fits, and tells everybody concerned what became of it.
+    fn commit_next(&self, turn: &mut Turn<'_>) -> Result<()> {
+        let deadline = self.deadline();
+        if let Err(error) = self.settle_last(turn, deadline) {
+            let error = Arc::new(error);
+            self.committer.queue.lock().refuse_waiting(&error);
+            self.renew_view()?;
+            return Err(error.repeat());
+        }
+        let drafts = self.committer.queue.lock().take();
+        if drafts.is_empty() {
+            return Ok(());
+        }
+        match self.commit_drafts(turn, drafts, deadline) {
             Ok(consumed) => {
-                let at = Seq(consumed.last_seq);
-                let mut outcomes = consumed.outcomes.into_iter();
-                for waiting in batch {
-                    // A body that this link sealed decodes here, so there is an outcome for each.
-                    let outcome = outcomes.next().ok_or_else(|| Arc::new(no_outcome()));
-                    *waiting.ticket.lock() = Ticket::Done(outcome.map(|o| (at, o)));
-                }
+                self.settle(consumed);
+                Ok(())
             }
             Err(error) => {
                 let error = Arc::new(error);
-                for waiting in batch {
-                    *waiting.ticket.lock() = Ticket::Done(Err(error.clone()));
+                {
+                    let mut queue = self.committer.queue.lock();
+                    match error.is_maybe_applied() {
+                        true => queue.leave_open(&error),
+                        false => queue.fail(&error, !may_work_later(&error)),
+                    }
                 }
+                self.renew_view()?;
+                Err(error.repeat())
             }
         }
     }
 
+    /// A commit of the queue's was consumed.
+    fn settle(&self, consumed: Session) {
+        let mut queue = self.committer.queue.lock();
+        // Whoever renewed the view may have seen it already.
+        if queue.in_flight.is_some_and(|(_, k)| k == consumed.last_k) {
+            queue.settle(Seq(consumed.last_seq), consumed.outcomes);
+        }
+    }
+
     /// Commits drafts as the next commit of the session, which is opened if it is not.
-    fn commit_drafts(
-        &self,
-        turn: &mut Turn<'_>,
-        drafts: Vec<&mut Draft>,
-        deadline: Instant,
-    ) -> Result<Session> {
-        self.settle_last(turn, deadline)?;
+    fn commit_drafts(&self, turn: &mut Turn<'_>, drafts: Vec<Draft>, deadline: Instant) -> Result<Session> {
         let session = match &mut turn.session {
             Some(session) => session,
             none => none.insert(self.open_session(deadline)?),
         };
         let mut offer = self.make_offer(session.id, session.number, session.k + 1, drafts)?;
+        self.committer.queue.lock().in_flight = Some((session.id, session.k + 1));
         match self.bring(&mut offer, deadline) {
             Ok(consumed) => {
                 session.k = consumed.last_k;
@@ -265,28 +503,38 @@ impl Link {
     }
 
     /// Finds out what became of the session's last commit, if that is not known: its number cannot be used
-    /// again before.
+    /// again before. Who asked for what is in it is told.
     fn settle_last(&self, turn: &mut Turn<'_>, deadline: Instant) -> Result<()> {
         let Some(mut offer) = turn.unsettled.take() else { return Ok(()) };
         match (self.bring(&mut offer, deadline), &mut turn.session) {
-            (Ok(consumed), Some(session)) => session.k = consumed.last_k,
+            (Ok(consumed), Some(session)) => {
+                session.k = consumed.last_k;
+                self.settle(consumed);
+            }
             (Err(error), _) if error.is_maybe_applied() => {
                 turn.unsettled = Some(offer);
                 let what = "an earlier change is still on its way to the log; nothing of this one was sent";
                 return Err(Error::new(error.status(), what).caused_by(error));
             }
             // It is void for good, or the session is gone: its number is free.
-            (Ok(_) | Err(_), _) => {}
+            (Ok(_), None) => self.committer.queue.lock().fail(&Arc::new(no_outcome()), false),
+            (Err(error), _) => {
+                let is_final = !may_work_later(&error);
+                self.committer.queue.lock().fail(&Arc::new(error), is_final);
+            }
         }
-        Ok(())
+        self.renew_view()
     }
 
     /// Opens a session. If the answer is lost, another one is opened next time: nothing is in it yet.
     fn open_session(&self, deadline: Instant) -> Result<OwnSession> {
         let id = SessionId(self.env.random_bytes()?);
-        let mut open = Draft::of(Op::OpenSession(OpenSession {}));
-        let mut offer = self.make_offer(id, SessionNo(0), 1, vec![&mut open])?;
-        let opened = self.bring(&mut offer, deadline)?;
+        let open = Draft::of(Op::OpenSession(OpenSession {}));
+        let mut offer = self.make_offer(id, SessionNo(0), 1, vec![open])?;
+        let opened = self.bring(&mut offer, deadline).map_err(|error| {
+            // Whether the session is there or not, nothing of the caller's is in it.
+            Error::new(error.status(), "no session could be opened").caused_by(error)
+        })?;
         Ok(OwnSession { id, number: opened.number(), k: opened.last_k, next_ino: 0 })
     }
 
@@ -296,7 +544,7 @@ impl Link {
         let committer = &self.committer;
         let deadline = self.deadline();
         let mut queue = committer.queue.lock();
-        while queue.busy || !queue.waiting.is_empty() {
+        while queue.busy || !queue.is_empty() && queue.unsettled.is_none() {
             if committer.changed.wait_until(&mut queue, deadline).timed_out() {
                 return Err(Error::new(Status::Timeout, "the log did not take the last changes in time"));
             }
@@ -306,28 +554,20 @@ impl Link {
         self.settle_last(&mut turn, deadline)?;
         let Some(session) = turn.session.take() else { return Ok(()) };
         let close = CloseSession { session: Bytes::copy_from_slice(&session.id.0), last_k: session.k + 1 };
-        let mut close = Draft::of(Op::CloseSession(close));
-        let mut offer = self.make_offer(session.id, session.number, session.k + 1, vec![&mut close])?;
+        let close = Draft::of(Op::CloseSession(close));
+        let mut offer = self.make_offer(session.id, session.number, session.k + 1, vec![close])?;
         self.bring(&mut offer, deadline).map(drop)
     }
 }
 
-/// The next commit's transactions, in order: as many as fit.
-fn take_batch(waiting: &mut Vec<Waiting>) -> Vec<Waiting> {
-    let mut bytes = 0;
-    let fits = |w: &&Waiting| {
-        bytes += w.draft.inline_bytes();
-        bytes <= MAX_BLOCK_BYTES
-    };
-    let count = waiting.iter().take(MAX_TRANSACTIONS).take_while(fits).count().max(1);
-    let batch: Vec<Waiting> = waiting.drain(..count.min(waiting.len())).collect();
-    batch.iter().for_each(|w| *w.ticket.lock() = Ticket::Taken);
-    batch
+/// Whether the same commit may work when log and store do again.
+fn may_work_later(error: &Error) -> bool {
+    error.status().is_retryable() || error.status() == Status::NoSpace
 }
 
 /// What the caller is told.
-fn settle(result: &Result<(Seq, Outcome), Arc<Error>>) -> Result<Committed, CommitError> {
-    match result {
+fn told(answer: &Answer) -> Result<Committed, CommitError> {
+    match answer {
         Ok((at, outcome)) => match Refusal::from_code(outcome.refusal) {
             None if outcome.refusal == 0 => Ok(Committed { at: *at, outcome: outcome.clone() }),
             Some(refusal) => Err(CommitError::Refused(refusal)),
@@ -344,6 +584,6 @@ fn no_session() -> Error {
     Error::new(Status::Internal, "the session vanished while it was used")
 }
 
-fn no_outcome() -> Error {
+pub(super) fn no_outcome() -> Error {
     Error::new(Status::Internal, "a transaction got no outcome")
 }

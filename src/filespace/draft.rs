@@ -8,7 +8,7 @@ use crate::ids::PackId;
 use crate::state::ops::{Extent, NewPack, Op, Transaction};
 
 /// A transaction on its way into a commit.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Draft {
     /// Hops and operations. An extent in [`PackId::INLINE`] names a block of `inline` by its index.
     pub transaction: Transaction,
@@ -19,7 +19,7 @@ pub struct Draft {
 }
 
 /// A block of file content, compressed if that pays, not sealed.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct InlineBlock {
     /// How it is compressed.
     pub codec: Codec,

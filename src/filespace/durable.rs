@@ -74,6 +74,7 @@ impl Link {
     /// Makes everything that was committed so far survive power loss: objects, folders, log, in that order.
     pub fn sync(&self) -> Result<Seq> {
         self.check_usable()?;
+        self.drain(self.deadline())?;
         self.refresh()?;
         // Whoever comes meanwhile waits until what it relies on is recorded.
         let _turn = self.foreign.turn.lock();

@@ -50,13 +50,14 @@ impl Link {
     /// once; if the new one differs too, the link stops.
     pub(super) fn catch_up(&self, own: Option<&Own<'_>>) -> Result<()> {
         let _applying = self.applying.lock();
-        match self.follow(own) {
+        let followed = match self.follow(own) {
             Err(FollowError::Diverged(at)) => {
                 crate::report::warn(|| format!("the state of filespace {} is built anew at {at}", self.id));
                 self.rebuild()
             }
-            followed => Ok(followed?),
-        }
+            followed => followed.map_err(Error::from),
+        };
+        followed.and(self.renew_view())
     }
 
     /// Applies slots to the end of the log. The caller holds `applying`.
@@ -64,7 +65,7 @@ impl Link {
         loop {
             let slots = self.log.read(self.position().next(), READ_SLOTS, READ_BYTES).map_err(Error::from)?;
             if slots.is_empty() {
-                self.heed(&self.read(|state| Ok(state.header()?))?);
+                self.heed(&self.read_committed(|state| Ok(state.header()?))?);
                 return Ok(());
             }
             for (at, bytes) in slots {
@@ -83,7 +84,8 @@ impl Link {
                 // Others were faster: theirs come first.
                 false => self.follow(Some(own)),
             };
-            applied.map_err(|e| Error::from(e).maybe_applied())?;
+            let applied = applied.map_err(Error::from).and(self.renew_view());
+            applied.map_err(Error::maybe_applied)?;
         }
         Ok(answer)
     }
@@ -99,8 +101,8 @@ impl Link {
         let mut stalled = None;
         loop {
             let attempt = {
-                let replica = self.replica.read();
-                self.judge_slot(&replica, at, slot.as_ref(), own)
+                let replica = &self.view.read().committed;
+                self.judge_slot(replica, at, slot.as_ref(), own)
                     .and_then(|judged| Ok((replica.prepare(&judged.changes)?, judged)))
                     .map(|(prepared, judged)| (prepared, judged, chain::next(&replica.chain(), at, bytes)))
             };
@@ -110,7 +112,7 @@ impl Link {
                         return Err(FollowError::Diverged(at));
                     }
                     let header = judged.changes.header();
-                    self.replica.write().advance(chain, prepared);
+                    self.view.write().advance(chain, prepared);
                     self.position.store(at.0, Ordering::Release);
                     header.iter().for_each(|header| self.heed(header));
                     return Ok(());

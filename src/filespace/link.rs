@@ -9,9 +9,12 @@ use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
 
 use super::checkpoint::PartBlocks;
-use super::commit::Committer;
+use super::commit::{CommitMode, Committer};
 use super::durable::Foreign;
+use super::freshness::Freshness;
 use super::genesis::Genesis;
+use super::position::Position;
+use super::view::View;
 use crate::content::cache::BlockCache;
 use crate::content::store::Store;
 use crate::content::writer::BlockWriter;
@@ -19,7 +22,7 @@ use crate::crypto::account::AccountKeys;
 use crate::crypto::seal::{Keyring, Kind, ObjectKey};
 use crate::env::Env;
 use crate::error::{Error, Result, Status};
-use crate::ids::{Hash, Incarnation, LogId, Seq};
+use crate::ids::{Hash, LogId, Seq};
 use crate::log::CommitLog;
 use crate::state::{Replica, Stop, Tables};
 
@@ -33,12 +36,13 @@ pub struct Link {
     pub(super) account: Arc<AccountKeys>,
     pub(super) keyring: Arc<Keyring>,
     pub(super) genesis: Genesis,
-    pub(super) replica: RwLock<Replica>,
+    pub(super) view: RwLock<View>,
     /// The replica's position, readable without its lock.
     pub(super) position: AtomicU64,
     /// Held by whoever applies slots; guards against applying one twice.
     pub(super) applying: Mutex<()>,
     pub(super) committer: Committer,
+    freshness: Freshness,
     pub(super) foreign: Foreign,
     pub(super) part_blocks: Arc<PartBlocks>,
     /// Held while a checkpoint is written.
@@ -67,6 +71,25 @@ pub struct LinkOptions {
     pub read_only: bool,
     /// How long a call may wait for the log or the store.
     pub timeout: Duration,
+    /// When a call that changes something returns.
+    pub commit: CommitMode,
+    /// How old what a read sees may be; zero: as of the moment of the call.
+    pub max_staleness: Duration,
+    /// A position that the log must have, because somebody has seen it there.
+    pub at_least: Option<Position>,
+}
+
+impl LinkOptions {
+    /// To read and write, in strict mode.
+    pub fn strict(timeout: Duration) -> LinkOptions {
+        LinkOptions {
+            read_only: false,
+            timeout,
+            commit: CommitMode::Wait,
+            max_staleness: Duration::ZERO,
+            at_least: None,
+        }
+    }
 }
 
 /// What a link is made of.
@@ -114,6 +137,9 @@ impl From<Error> for ReadError {
     }
 }
 
+/// A read that finds nothing looks again, this often at most.
+const AFTER_A_MISS: Duration = Duration::from_millis(100);
+
 static INSTANCES: AtomicU64 = AtomicU64::new(1);
 
 impl Link {
@@ -139,10 +165,11 @@ impl Link {
             checkpoint_from: AtomicU64::new(0),
             housekeeping: AtomicBool::new(false),
             runtime,
-            replica: RwLock::new(Replica::new(&genesis.birth()?)),
+            view: RwLock::new(View::new(Replica::new(&genesis.birth()?))),
             position: AtomicU64::new(0),
             applying: Mutex::new(()),
             committer: Committer::default(),
+            freshness: Freshness::default(),
             foreign: Foreign::new(log.durable()?),
             keyring: Arc::new(keyring),
             genesis,
@@ -161,6 +188,9 @@ impl Link {
             let _applying = link.applying.lock();
             link.rebuild()?;
         }
+        if let Some(position) = &link.options.at_least {
+            link.check_has(position)?;
+        }
         let key_id = link.account.key_id();
         if link.ended.load(Ordering::Relaxed) {
             return Err(deleted(id));
@@ -177,10 +207,28 @@ impl Link {
 
     /// Reads the state as it is, without asking the log. What is not local is loaded and the read repeated, so
     /// the closure must not have effects.
-    pub fn read<T>(&self, mut f: impl FnMut(&Replica) -> Result<T, ReadError>) -> Result<T> {
+    pub fn read<T>(&self, mut f: impl FnMut(&View) -> Result<T, ReadError>) -> Result<T> {
+        loop {
+            let read = self.read_view(|view| match view.is_stale {
+                true => Ok(None),
+                false => f(view).map(Some),
+            })?;
+            match read {
+                Some(value) => return Ok(value),
+                None => self.freshen_view()?,
+            }
+        }
+    }
+
+    /// Reads the committed state alone.
+    pub(super) fn read_committed<T>(&self, mut f: impl FnMut(&Replica) -> Result<T, ReadError>) -> Result<T> {
+        self.read_view(|view| f(&view.committed))
+    }
+
+    fn read_view<T>(&self, mut f: impl FnMut(&View) -> Result<T, ReadError>) -> Result<T> {
         let mut stalled = None;
         loop {
-            let attempt = f(&self.replica.read());
+            let attempt = f(&self.view.read());
             match attempt {
                 Ok(value) => return Ok(value),
                 Err(ReadError::Error(error)) => return Err(error),
@@ -192,11 +240,27 @@ impl Link {
         }
     }
 
-    /// Reads the state as of now: never staler than the moment of the call.
-    pub fn read_fresh<T>(&self, f: impl FnMut(&Replica) -> Result<T, ReadError>) -> Result<T> {
+    /// Waits until the view shows this link's own changes on the newest committed state that it has.
+    pub(super) fn freshen_view(&self) -> Result<()> {
+        let _applying = self.applying.lock();
+        let is_stale = self.view.read().is_stale;
+        if is_stale { self.renew_view() } else { Ok(()) }
+    }
+
+    /// Reads the state as fresh as the link promises: by default never staler than the moment of the call.
+    pub fn read_fresh<T>(&self, mut f: impl FnMut(&View) -> Result<T, ReadError>) -> Result<T> {
         self.check_usable()?;
-        self.refresh()?;
-        self.read(f)
+        self.freshness.keep(self.options.max_staleness, || self.refresh())?;
+        match self.read(&mut f) {
+            // Somebody may have made it a moment ago.
+            Err(error) if error.status() == Status::NotFound && !self.options.max_staleness.is_zero() => {
+                match self.freshness.keep(AFTER_A_MISS, || self.refresh())? {
+                    true => self.read(f),
+                    false => Err(error),
+                }
+            }
+            read => read,
+        }
     }
 
     /// The position up to which this link has applied the log.
@@ -204,42 +268,28 @@ impl Link {
         Seq(self.position.load(Ordering::Acquire))
     }
 
-    /// What makes a position one of this log: its chain and the log's life.
-    pub fn describe(&self, at: Seq) -> Result<(Seq, Hash, Incarnation)> {
-        if at > self.position() {
-            self.catch_up(None)?;
-        }
-        self.read(|state| {
-            // The log may be beyond the window by now; then its current position says the same and more.
-            let (at, chain) = match state.chain_at(at) {
-                Some(chain) => (at, chain),
-                None => (state.position(), state.chain()),
-            };
-            let incarnation = Incarnation::from_slice(&state.header()?.incarnation);
-            Ok((at, chain, incarnation.ok_or(Stop::Corrupt("incarnation"))?))
-        })
-    }
-
     /// The position and the state hash there.
     pub fn state_hash(&self) -> (Seq, Hash) {
-        let replica = self.replica.read();
+        let replica = &self.view.read().committed;
         (replica.position(), replica.state_hash())
     }
 
-    /// Ends the link's session, if it has one, and refuses everything afterwards. Calling it again does
-    /// nothing.
+    /// Commits what was acknowledged, ends the link's session, if it has one, and refuses everything afterwards.
+    /// Calling it again does nothing.
     pub fn close(self: &Arc<Link>) -> Result<()> {
         if self.check_usable().is_ok() && !self.is_read_only() && self.is_tail_long() {
             let written = self.write_checkpoint();
             self.report("a checkpoint", written);
         }
+        let drained = self.drain(self.deadline());
         if !self.shut() || self.broken.read().is_some() {
             return Ok(());
         }
-        self.close_session()
+        drained.and(self.close_session()).and(self.check_late())
     }
 
-    /// Refuses everything from now on, without a word to the log: the session is left to expire.
+    /// Refuses everything from now on, without a word to the log: the session is left to expire. What was
+    /// acknowledged in relaxed mode is still committed in the background.
     pub fn abandon(&self) {
         self.shut();
     }
@@ -251,6 +301,11 @@ impl Link {
             BlockCache::process().remove_instance(self.instance);
         }
         first
+    }
+
+    /// Whether it was closed or abandoned.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     /// Whether it can still be used.
@@ -280,9 +335,9 @@ impl Link {
 
     /// Puts another replica in the place of the one that is there.
     pub(super) fn set_replica(&self, replica: Replica) {
-        let mut current = self.replica.write();
+        let mut view = self.view.write();
         self.position.store(replica.position().0, Ordering::Release);
-        *current = replica;
+        view.replace(replica);
     }
 
     /// Starts what is due in the background: the log's upkeep, a checkpoint.
@@ -360,6 +415,11 @@ impl Link {
     /// When a call that starts now must end.
     pub fn deadline(&self) -> Instant {
         Instant::now() + self.options.timeout
+    }
+
+    /// When a call that changes something returns.
+    pub fn commit_mode(&self) -> CommitMode {
+        self.options.commit
     }
 
     /// Whether writing is refused.

@@ -4,6 +4,9 @@
 //! - [`core`](self::link): the parts of a link and how reads see them.
 //! - `follow`: reading the log, judging each slot, loading what a judgement misses.
 //! - `commit`: the session and its commits; calls that wait at the same time share one (group commit).
+//! - `pending`: what waits to be committed; what the log refused later (relaxed mode).
+//! - [`position`]: a position that another program can wait for.
+//! - `view`: the committed state and what waits on top of it; `freshness` says when to look at the log.
 //! - `offer`: one commit, sealed and offered until it is consumed.
 //! - `draft`: what a call wants committed, before it has a place in a commit.
 //! - `durable`: what must reach the disk before the log says so.
@@ -14,13 +17,20 @@ mod commit;
 mod draft;
 mod durable;
 mod follow;
+mod freshness;
 pub mod genesis;
 pub mod link;
 mod offer;
+mod pending;
+pub mod position;
+mod view;
 
 pub(crate) use checkpoint::pack_object_key;
-pub use commit::{CommitError, Committed};
+pub use commit::{CommitError, CommitMode, Committed};
 pub use draft::{Draft, InlineBlock, block_extent, inline_extent};
 pub(crate) use follow::payload_key;
 pub use link::{Link, LinkOptions, LinkParts, ReadError};
 pub(crate) use offer::registration;
+pub use pending::LateFailure;
+pub use position::Position;
+pub use view::{PendingBlocks, View};

@@ -51,11 +51,11 @@ impl Link {
         session: SessionId,
         number: SessionNo,
         k: u64,
-        mut drafts: Vec<&mut Draft>,
+        mut drafts: Vec<Draft>,
     ) -> Result<Offer> {
         let mut packs: Vec<NewPack> = drafts.iter_mut().flat_map(|d| std::mem::take(&mut d.packs)).collect();
         let mut inline = Vec::new();
-        if drafts.iter().map(|d| d.inline_bytes()).sum::<usize>() <= MAX_INLINE {
+        if drafts.iter().map(Draft::inline_bytes).sum::<usize>() <= MAX_INLINE {
             let mut layout = InlineLayout::default();
             for draft in &mut drafts {
                 let place = |b: &InlineBlock| (PackId::INLINE, layout.add(b.data.len()));
@@ -66,7 +66,7 @@ impl Link {
         } else {
             self.pack_blocks(number, &mut drafts, &mut packs)?;
         }
-        let transactions = drafts.into_iter().map(|d| std::mem::take(&mut d.transaction)).collect();
+        let transactions = drafts.into_iter().map(|d| d.transaction).collect();
         let mut offer = Offer {
             session,
             k,
@@ -97,7 +97,7 @@ impl Link {
                 if !matches!(answer, Append::Landed(_)) {
                     self.catch_up(Some(&own)).map_err(mark)?;
                 }
-                (answer, self.read(|state| Ok(state.session(offer.session)?))?)
+                (answer, self.read_committed(|state| Ok(state.session(offer.session)?))?)
             };
             let landed = match answer {
                 Append::Landed(at) => Some(at),
@@ -135,12 +135,7 @@ impl Link {
         }
     }
 
-    fn pack_blocks(
-        &self,
-        session: SessionNo,
-        drafts: &mut [&mut Draft],
-        packs: &mut Vec<NewPack>,
-    ) -> Result<()> {
+    fn pack_blocks(&self, session: SessionNo, drafts: &mut [Draft], packs: &mut Vec<NewPack>) -> Result<()> {
         let mut open: Option<PackWriter> = None;
         for draft in drafts.iter_mut().filter(|d| !d.inline.is_empty()) {
             let mut places = Vec::with_capacity(draft.inline.len());
@@ -174,8 +169,9 @@ impl Link {
 
     /// Seals body and blocks for the log as it is now; a payload that is too large for a slot is stored first.
     fn seal(&self, offer: &mut Offer) -> Result<()> {
-        let (seen, chain_at_seen, state_hash, header) =
-            self.read(|state| Ok((state.position(), state.chain(), state.state_hash(), state.header()?)))?;
+        let (seen, chain_at_seen, state_hash, header) = self.read_committed(|state| {
+            Ok((state.position(), state.chain(), state.state_hash(), state.header()?))
+        })?;
         if header.fork != 0 {
             return Err(forked(header.fork));
         }
@@ -216,7 +212,7 @@ impl Link {
 
     /// Whether the offer's bytes are void wherever they land from now on.
     fn is_outdated(&self, offer: &Offer) -> Result<bool> {
-        self.read(|state| {
+        self.read_committed(|state| {
             let header = state.header()?;
             Ok(header.generation != offer.generation
                 || header.incarnation[..] != offer.incarnation.0[..]
@@ -241,8 +237,8 @@ impl Link {
     /// Why a commit of this link landed and was not consumed.
     fn why_void(&self, session: SessionId) -> Result<Error> {
         let key_id = self.account.key_id();
-        let (member, header, own) =
-            self.read(|state| Ok((state.member(key_id)?, state.header()?, state.session(session)?)))?;
+        let (member, header, own) = self
+            .read_committed(|state| Ok((state.member(key_id)?, state.header()?, state.session(session)?)))?;
         Ok(if header.ended {
             deleted(self.id)
         } else if member.is_none_or(|m| m.role() < Role::Writer) {

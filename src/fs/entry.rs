@@ -4,10 +4,10 @@ use super::FileSystem;
 use super::path::Path;
 use super::resolve::{Last, look};
 use crate::error::{Error, Result, Status};
-use crate::filespace::ReadError;
+use crate::filespace::{ReadError, View};
 use crate::ids::Ino;
 use crate::state::value::{Counters, Inode, Kind};
-use crate::state::{Replica, Stop, Tables};
+use crate::state::{Stop, Tables};
 
 /// A file, directory or symbolic link. Times are nanoseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +125,7 @@ impl FileSystem {
         self.link.read_fresh(|state| Ok(state.counters()?))
     }
 
-    fn directory(&self, state: &Replica, path: &Path) -> Result<Ino, ReadError> {
+    fn directory(&self, state: &View, path: &Path) -> Result<Ino, ReadError> {
         let (ino, inode) = look(state, &self.root, path, Last::Follow)?;
         match inode.kind() {
             Kind::Directory => Ok(ino),

@@ -12,11 +12,11 @@ use super::resolve::{Last, resolve};
 use super::segments::Data;
 use super::{FileSystem, Path};
 use crate::error::{Error, Result, Status};
-use crate::filespace::{Draft, Link};
+use crate::filespace::{Draft, Link, View};
 use crate::ids::Ino;
 use crate::state::extents::MAX_FILE_SIZE;
 use crate::state::ops::{Create, Op, Transaction};
-use crate::state::{Replica, value};
+use crate::state::value;
 
 /// How a file is opened, in the vocabulary of C's `fopen`; always binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +113,7 @@ impl FileSystem {
             return self.open_exclusive(path, mode, permissions);
         }
         let replaces = mode.kind == ModeKind::Write;
-        let look = |state: &Replica| {
+        let look = |state: &View| {
             let resolved = resolve(state, &self.root, path, Last::Follow)?;
             let must_be_dir = resolved.must_be_dir();
             let Some((ino, inode)) = resolved.found else {
@@ -149,11 +149,30 @@ impl FileSystem {
         }
     }
 
+    /// What a late failure was to write, for reading.
+    pub fn open_late_failure(self: &Arc<FileSystem>, number: u64) -> Result<File> {
+        self.link.check_usable()?;
+        let failure = self.link.late_failures().into_iter().find(|failure| failure.number == number);
+        let Some(failure) = failure else {
+            let what = format!("number: there is no late failure {number}");
+            return Err(Error::new(Status::InvalidArgument, what));
+        };
+        let Some(version) = Version::of_late_failure(&failure) else {
+            let what = format!("number: late failure {number} was not to write content");
+            return Err(Error::new(Status::InvalidArgument, what).on_path(&failure.path));
+        };
+        let mode = Mode { kind: ModeKind::Read, plus: false };
+        let path = Path::parse(&failure.path)?;
+        let base = Arc::new(version);
+        let opening = Opening { mode, permissions: 0, base, unnamed: false, replaces: false };
+        Ok(self.handle(self.link.new_ino()?, &path, opening))
+    }
+
     /// The name is committed at once, so that only one can have it.
     fn open_exclusive(self: &Arc<FileSystem>, path: &Path, mode: Mode, permissions: u32) -> Result<File> {
         let ino = self.link.new_ino()?;
         let time = self.link.env().clock.now();
-        self.mutate(path, |state| {
+        self.change(path, true, |state| {
             let place = resolve(state, &self.root, path, Last::Name)?.vacant(path, false)?;
             let create = Create {
                 parent: place.parent.0,

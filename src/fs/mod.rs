@@ -27,8 +27,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::{Error, Result, Status};
-use crate::filespace::{CommitError, Committed, Draft, Link, ReadError};
-use crate::state::{Refusal, Replica};
+use crate::filespace::{CommitError, CommitMode, Committed, Draft, Link, ReadError, View};
+use crate::state::Refusal;
 
 /// A filespace as its user sees it: the tree below the link's root.
 pub struct FileSystem {
@@ -57,37 +57,45 @@ impl FileSystem {
         &self.link
     }
 
-    /// Plans a transaction on the state at hand, commits it, and plans again when a path turns out to lead
-    /// elsewhere by now. No request is made before the commit: its hops are the check. Only an error is
+    /// Plans a transaction on the state at hand, commits it as the link's mode says, and plans again when a path turns
+    /// out to lead elsewhere by now. No request is made before the commit: its hops are the check. Only an error is
     /// checked against the newest state before it is believed.
-    fn mutate(
+    fn mutate(&self, path: &Path, plan: impl FnMut(&View) -> Result<Draft, ReadError>) -> Result<Committed> {
+        self.change(path, false, plan)
+    }
+
+    /// The same; with `wait` the outcome is the true one whatever the link's mode.
+    fn change(
         &self,
         path: &Path,
-        mut plan: impl FnMut(&Replica) -> Result<Draft, ReadError>,
+        wait: bool,
+        mut plan: impl FnMut(&View) -> Result<Draft, ReadError>,
     ) -> Result<Committed> {
         let deadline = self.link.deadline();
         self.link.check_usable()?;
         // Whether the state is one that was asked for since the call began.
         let mut fresh = false;
         loop {
-            let draft = match self.link.read(&mut plan) {
-                Ok(draft) => draft,
-                Err(error) if fresh => return Err(error),
-                Err(_) => {
-                    self.link.refresh()?;
-                    fresh = true;
-                    continue;
-                }
-            };
-            match self.link.commit(draft, deadline) {
-                Ok(committed) => return Ok(committed),
-                Err(CommitError::Failed(error)) => return Err(error),
-                Err(CommitError::Refused(Refusal::StalePath)) => {
+            let error = match self.link.transact(path.text(), wait, deadline, &mut plan) {
+                Ok(Ok(committed)) => return Ok(committed),
+                Ok(Err(CommitError::Failed(error))) => return Err(error),
+                Ok(Err(CommitError::Refused(Refusal::StalePath))) => {
                     fresh = true;
                     check_deadline(deadline, path)?;
+                    continue;
                 }
-                Err(CommitError::Refused(refusal)) => return Err(refused(refusal, path)),
+                // The log's own judgement.
+                Ok(Err(CommitError::Refused(refusal))) if self.link.commit_mode() == CommitMode::Wait => {
+                    return Err(refused(refusal, path));
+                }
+                Ok(Err(CommitError::Refused(refusal))) => refused(refusal, path),
+                Err(error) => error,
+            };
+            if fresh {
+                return Err(error);
             }
+            self.link.refresh()?;
+            fresh = true;
         }
     }
 }

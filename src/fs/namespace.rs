@@ -4,13 +4,13 @@ use super::path::Path;
 use super::resolve::{Existing, Last, resolve};
 use super::{FileSystem, check_deadline, refused};
 use crate::error::{Error, Result, Status};
-use crate::filespace::{CommitError, Draft, ReadError};
+use crate::filespace::{CommitError, CommitMode, Draft, ReadError, View};
 use crate::ids::Ino;
 use crate::state::ops::{
     Hop, Link, MakeDir, Op, Reap, Remove, Rename, SetAttributes, Symlink, Transaction, Truncate,
 };
 use crate::state::value::Kind;
-use crate::state::{MAX_TARGET, MODE_MASK, Replica, Source, Tables, key};
+use crate::state::{MAX_TARGET, MODE_MASK, Source, Tables, key};
 
 /// Entries freed by one operation when a tree is removed.
 const REAP_LIMIT: u32 = 1024;
@@ -35,6 +35,7 @@ pub struct Attributes {
 impl FileSystem {
     /// Makes a directory and the directories above it that are missing. The path itself must not exist.
     pub fn create_dir(&self, path: &Path, mode: u32) -> Result<()> {
+        let is_background = self.link.commit_mode() == CommitMode::Background;
         let inos: Vec<Ino> = path.names().map(|_| self.link.new_ino()).collect::<Result<_>>()?;
         let time = self.link.env().clock.now();
         self.mutate(path, |state| {
@@ -70,7 +71,8 @@ impl FileSystem {
                             uid: NOBODY,
                             gid: NOBODY,
                             time,
-                            existing_ok: have + level < depth,
+                            // Others may make the same one before this is committed: it is one then.
+                            existing_ok: have + level < depth || is_background,
                         })
                         .wrap(),
                     );
@@ -118,7 +120,7 @@ impl FileSystem {
             let root = self.link.read(|state| Ok(state.first(&from, &to)?))?;
             let Some(root) = root.and_then(|(key, _)| key::ino_of(&key)) else { return Ok(()) };
             let reap = Draft::of(Op::Reap(Reap { root: root.0, limit: REAP_LIMIT }));
-            match self.link.commit(reap, deadline) {
+            match self.link.transact(path.text(), false, deadline, |_| Ok(reap.clone()))? {
                 Ok(_) => {}
                 Err(CommitError::Refused(refusal)) => return Err(refused(refusal, path)),
                 Err(CommitError::Failed(error)) => return Err(error),
@@ -261,7 +263,7 @@ impl FileSystem {
 }
 
 /// The file at the end of a path.
-pub(super) fn existing_file(state: &Replica, root: &Path, path: &Path) -> Result<Existing, ReadError> {
+pub(super) fn existing_file(state: &View, root: &Path, path: &Path) -> Result<Existing, ReadError> {
     let found = resolve(state, root, path, Last::Follow)?.existing(path)?;
     match found.inode.kind() {
         Kind::File => Ok(found),

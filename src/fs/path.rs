@@ -48,6 +48,11 @@ impl Path {
         Ok(Path { text: text.to_owned(), names, must_be_dir })
     }
 
+    /// The root.
+    pub fn root() -> Path {
+        Path { text: "/".to_owned(), names: Vec::new(), must_be_dir: true }
+    }
+
     /// The names, from the root on.
     pub fn names(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator {
         self.names.iter().map(|n| &self.text[usize::from(n.start)..usize::from(n.end)])

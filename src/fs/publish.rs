@@ -44,7 +44,7 @@ impl FileSystem {
         // A number for the file, should its name be new. (The one that it was opened with may be another file's
         // by now, or of a session that has ended.)
         let makes_name = unnamed || replaces;
-        let ino = if makes_name { self.link.new_ino()? } else { state.handle(id)?.ino };
+        let ino = if makes_name { self.link.new_ino()? } else { self.link.renumbered(state.handle(id)?.ino) };
         let draft = |mut ops: Vec<Operation>, hops| {
             let content = Content { ino: ino.0, extents: written.extents.clone(), size: 0, time };
             match kind {
@@ -80,9 +80,13 @@ impl FileSystem {
                 Ok(draft(vec![Op::Create(create).wrap()], place.hops))
             })
         } else {
-            self.link.commit(draft(vec![], vec![]), self.link.deadline()).map_err(|e| match e {
-                CommitError::Refused(refusal) => refused(refusal, &path),
-                CommitError::Failed(error) => error,
+            let deadline = self.link.deadline();
+            let published = self.link.transact(path.text(), false, deadline, |_| Ok(draft(vec![], vec![])));
+            published.and_then(|committed| {
+                committed.map_err(|e| match e {
+                    CommitError::Refused(refusal) => refused(refusal, &path),
+                    CommitError::Failed(error) => error,
+                })
             })
         };
         if let Err(error) = &committed

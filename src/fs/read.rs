@@ -5,16 +5,17 @@ use std::collections::hash_map::Entry;
 
 use bytes::Bytes;
 
+use crate::codec;
 use crate::content::cache::{Block, BlockCache, BlockKey};
-use crate::content::pack::{open_block, pack_key};
+use crate::content::pack::{MAX_BLOCK, open_block, pack_key};
 use crate::content::store::StoreError;
 use crate::error::{Error, Result, Status};
-use crate::filespace::{Link, ReadError, pack_object_key};
+use crate::filespace::{LateFailure, Link, PendingBlocks, ReadError, View, pack_object_key};
 use crate::ids::{Hash, Ino, PackId};
 use crate::state::extents::coalesce;
-use crate::state::ops::Extent;
+use crate::state::ops::{Extent, Op};
 use crate::state::value::Pack;
-use crate::state::{Replica, Stop, Tables};
+use crate::state::{Stop, Tables};
 
 /// Bytes of a pack fetched by one request at most.
 const MAX_FETCH: u64 = 4 << 20;
@@ -28,21 +29,46 @@ pub(super) struct Version {
     /// The packs that they are in. Kept here, because the state forgets a commit's blocks once they are
     /// overwritten; the log still has them.
     packs: HashMap<PackId, Pack>,
+    /// The blocks of those that are not committed yet.
+    pending: HashMap<PackId, PendingBlocks>,
 }
 
 impl Version {
     /// The content of a file as the state has it; none if there is no such file.
-    pub(super) fn load(state: &Replica, ino: Ino) -> Result<Option<Version>, ReadError> {
+    pub(super) fn load(state: &View, ino: Ino) -> Result<Option<Version>, ReadError> {
         let Some(inode) = state.inode(ino)? else { return Ok(None) };
         let extents = coalesce(state.extents(ino, 0, u64::MAX)?);
-        let mut packs = HashMap::new();
+        let (mut packs, mut pending) = (HashMap::new(), HashMap::new());
         for extent in &extents {
             let id = PackId::from_slice(&extent.pack).ok_or(Stop::Corrupt("extent"))?;
             if let Entry::Vacant(place) = packs.entry(id) {
                 place.insert(state.pack(id)?.ok_or(Stop::Corrupt("an extent without its pack"))?);
+                pending.extend(state.pending_blocks(id).map(|blocks| (id, blocks.clone())));
             }
         }
-        Ok(Some(Version { size: inode.size, extents, packs }))
+        Ok(Some(Version { size: inode.size, extents, packs, pending }))
+    }
+
+    /// The content that a change was to write which the log refused; none if it was not to write any.
+    pub(super) fn of_late_failure(failure: &LateFailure) -> Option<Version> {
+        let mut content = failure.transaction.ops.iter().filter_map(|operation| match &operation.op {
+            Some(Op::Replace(content) | Op::Write(content) | Op::Append(content)) => Some(content),
+            _ => None,
+        });
+        let content = content.next()?;
+        let own = |extent: &Extent| match extent.pack[..] == PackId::INLINE.0[..] {
+            true => Extent { pack: Bytes::copy_from_slice(&failure.pack().0), ..extent.clone() },
+            false => extent.clone(),
+        };
+        let extents = coalesce(content.extents.iter().map(own).collect());
+        let mut packs = HashMap::from([(failure.pack(), Pack::default())]);
+        packs.extend(failure.packs.iter().filter_map(|new| {
+            let (generation, salt) = (new.generation, new.salt.clone());
+            Some((PackId::from_slice(&new.id)?, Pack { generation, salt, size: new.size, ..Pack::default() }))
+        }));
+        let size = extents.last().map_or(0, Extent::end).max(content.size);
+        let pending = HashMap::from([(failure.pack(), failure.blocks.clone())]);
+        Some(Version { size, extents, packs, pending })
     }
 
     /// Puts what another version has in `[from, to)` in the place of what this one has there.
@@ -54,6 +80,7 @@ impl Version {
         extents.sort_by_key(|e| e.offset);
         self.extents = coalesce(extents);
         self.packs.extend(newer.packs.iter().map(|(id, pack)| (*id, pack.clone())));
+        self.pending.extend(newer.pending.iter().map(|(id, blocks)| (*id, blocks.clone())));
         self.size = self.size.max(to.min(newer.size));
     }
 
@@ -82,7 +109,8 @@ impl Version {
         let unit = u64::from(extent.block_length.max(1));
         let start = u64::from(extent.skip) + (from - extent.offset);
         let last = (start + out.len() as u64 - 1) / unit;
-        let mut run = Run { link, extent, pack, record, last, fetched: None };
+        let pending = self.pending.get(&pack);
+        let mut run = Run { link, extent, pack, record, pending, last, fetched: None };
         let mut done = 0;
         while done < out.len() {
             let at = start + done as u64;
@@ -110,6 +138,8 @@ struct Run<'a> {
     extent: &'a Extent,
     pack: PackId,
     record: &'a Pack,
+    /// Its blocks, if it is not committed yet.
+    pending: Option<&'a PendingBlocks>,
     /// The last block that the caller wants.
     last: u64,
     fetched: Option<Fetched>,
@@ -123,6 +153,14 @@ struct Fetched {
 
 impl Run<'_> {
     fn load(&mut self, index: u64) -> Result<std::sync::Arc<Block>> {
+        if let Some(blocks) = self.pending {
+            // Chunk 0 is the body's.
+            let at = u64::from(self.extent.block) + index;
+            let block = at.checked_sub(1).and_then(|at| blocks.get(at as usize));
+            let block = block.ok_or_else(|| damaged("a block that waits to be committed is nowhere"))?;
+            let plain = codec::decompress(block.codec, block.data.to_vec(), block.plain_len, MAX_BLOCK)?;
+            return Ok(Block::new(plain));
+        }
         let (offset, length) = self.place(index)?;
         let held = |f: &Fetched| {
             let start = offset.checked_sub(f.offset)? as usize;

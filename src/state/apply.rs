@@ -149,20 +149,8 @@ pub fn consume(
     inline: InlineArea,
     state_hash_at: impl Fn(Seq) -> Option<crate::ids::Hash>,
 ) -> Result<Changes, Stop> {
-    let mut judge = Judge {
-        scratch: Scratch::new(state),
-        at,
-        author: author.session.number(),
-        role: author.role,
-        envelope,
-        inline_base: inline.base,
-        counters: state.counters()?,
-        redirects: BTreeMap::new(),
-        offered: BTreeMap::new(),
-        touched_packs: BTreeSet::new(),
-        state_hash_at: &state_hash_at,
-    };
-    let before = judge.counters;
+    let mut judge = Judge::new(state, at, envelope, author.session.number(), author.role, &state_hash_at)?;
+    judge.inline_base = inline.base;
     let mut outcomes = Vec::new();
     if let Some(body) = body {
         judge.take_packs(&body.packs);
@@ -170,10 +158,7 @@ pub fn consume(
             outcomes.push(judge.transaction(transaction)?);
         }
     }
-    judge.bury_dead_packs()?;
-    if judge.counters != before {
-        judge.scratch.put_message(key::counters(), &judge.counters);
-    }
+    judge.finish()?;
     let mut session = judge.scratch.session(envelope.session)?.unwrap_or_else(|| author.session.clone());
     session.last_k = envelope.k;
     session.last_seq = at.0;
@@ -181,6 +166,30 @@ pub fn consume(
     judge.scratch.put_message(key::session(envelope.session), &session);
     forget_sessions(&mut judge.scratch, at)?;
     Ok(Changes { entries: judge.scratch.into_changes(), outcomes })
+}
+
+/// What a transaction would do now, as the only one of a commit with this envelope at `at`: for what waits to be
+/// committed. Its session is left as it is.
+pub fn preview(
+    state: &dyn Source,
+    at: Seq,
+    envelope: &Envelope,
+    author: SessionNo,
+    packs: &[ops::NewPack],
+    transaction: &Transaction,
+    state_hash_at: impl Fn(Seq) -> Option<crate::ids::Hash>,
+) -> Result<Changes, Stop> {
+    let member = state.member(envelope.key_id)?;
+    let role = member.map_or(Role::None, |m| m.role());
+    if role < Role::Writer {
+        let denied = Outcome { refusal: Refusal::Denied as u32, ..Outcome::default() };
+        return Ok(Changes { entries: BTreeMap::new(), outcomes: vec![denied] });
+    }
+    let mut judge = Judge::new(state, at, envelope, author, role, &state_hash_at)?;
+    judge.take_packs(packs);
+    let outcome = judge.transaction(transaction)?;
+    judge.finish()?;
+    Ok(Changes { entries: judge.scratch.into_changes(), outcomes: vec![outcome] })
 }
 
 /// Drops the records of sessions that were closed a window ago: a replay of theirs is outdated anyway.
@@ -207,6 +216,8 @@ pub(super) struct Judge<'a> {
     envelope: &'a Envelope,
     pub(super) inline_base: u64,
     pub(super) counters: Counters,
+    /// The counters before it.
+    before: Counters,
     /// New numbers that existing inodes stand for, while this commit is judged.
     redirects: BTreeMap<Ino, Ino>,
     /// Packs that the commit may publish and nothing refers to yet.
@@ -215,7 +226,41 @@ pub(super) struct Judge<'a> {
     state_hash_at: &'a dyn Fn(Seq) -> Option<crate::ids::Hash>,
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    fn new(
+        state: &'a dyn Source,
+        at: Seq,
+        envelope: &'a Envelope,
+        author: SessionNo,
+        role: Role,
+        state_hash_at: &'a dyn Fn(Seq) -> Option<crate::ids::Hash>,
+    ) -> Result<Judge<'a>, Stop> {
+        let counters = state.counters()?;
+        Ok(Judge {
+            scratch: Scratch::new(state),
+            at,
+            author,
+            role,
+            envelope,
+            inline_base: 0,
+            counters,
+            before: counters,
+            redirects: BTreeMap::new(),
+            offered: BTreeMap::new(),
+            touched_packs: BTreeSet::new(),
+            state_hash_at,
+        })
+    }
+
+    /// After the last transaction.
+    fn finish(&mut self) -> Result<(), Stop> {
+        self.bury_dead_packs()?;
+        if self.counters != self.before {
+            self.scratch.put_message(key::counters(), &self.counters);
+        }
+        Ok(())
+    }
+
     /// Takes in the packs that the commit offers. One that breaks a rule is left out, and what refers to it is
     /// refused.
     fn take_packs(&mut self, packs: &[ops::NewPack]) {

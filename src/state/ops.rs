@@ -66,6 +66,41 @@ pub struct Transaction {
     pub ops: Vec<Operation>,
 }
 
+impl Transaction {
+    /// Says of inodes whose numbers turned out to stand for others what they are.
+    pub fn renumber(&mut self, now: impl Fn(Ino) -> Ino) {
+        let change = |number: &mut u64| *number = now(Ino(*number)).0;
+        for hop in &mut self.hops {
+            change(&mut hop.directory);
+            change(&mut hop.found);
+        }
+        for op in self.ops.iter_mut().filter_map(|operation| operation.op.as_mut()) {
+            match op {
+                Op::MakeDir(op) => change(&mut op.parent),
+                Op::Create(op) => change(&mut op.parent),
+                Op::Symlink(op) => change(&mut op.parent),
+                Op::Link(op) => [&mut op.parent, &mut op.ino].into_iter().for_each(change),
+                Op::Unlink(op) | Op::RemoveDir(op) | Op::RemoveTree(op) => {
+                    [&mut op.parent, &mut op.ino].into_iter().for_each(change);
+                }
+                Op::Reap(op) => change(&mut op.root),
+                Op::Rename(op) => {
+                    [&mut op.from_parent, &mut op.to_parent, &mut op.ino].into_iter().for_each(change);
+                }
+                Op::SetAttributes(op) => change(&mut op.ino),
+                Op::Replace(op) | Op::Write(op) | Op::Append(op) => change(&mut op.ino),
+                Op::Truncate(op) => change(&mut op.ino),
+                Op::SetMember(_)
+                | Op::RevokeMember(_)
+                | Op::CloseSession(_)
+                | Op::Checkpoint(_)
+                | Op::OpenSession(_)
+                | Op::End(_) => {}
+            }
+        }
+    }
+}
+
 /// "In this directory, this name leads to this inode."
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct Hop {

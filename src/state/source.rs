@@ -232,7 +232,7 @@ impl Source for Scratch<'_> {
 }
 
 /// The entries of a map from `from` on and before `to`; none if that is no range.
-pub(super) fn between<'a, V>(
+pub fn between<'a, V>(
     map: &'a BTreeMap<Bytes, V>,
     from: &[u8],
     to: &[u8],
@@ -242,10 +242,7 @@ pub(super) fn between<'a, V>(
 }
 
 /// A layer of changes (none: removed) over what is below it.
-pub(super) fn merge<'a>(
-    top: impl Iterator<Item = (Bytes, Option<Bytes>)> + 'a,
-    below: Range<'a>,
-) -> Range<'a> {
+pub fn merge<'a>(top: impl Iterator<Item = (Bytes, Option<Bytes>)> + 'a, below: Range<'a>) -> Range<'a> {
     Box::new(Merge { top: top.peekable(), below: below.peekable() })
 }
 

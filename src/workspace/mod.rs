@@ -249,13 +249,18 @@ impl Workspace {
     }
 
     /// Links a filespace. An admin's link also takes away what revoked and expired accounts may do in it.
-    pub fn link(&self, id: LogId, read_only: bool) -> Result<Arc<Link>> {
-        let options = LinkOptions { read_only, timeout: self.timeout };
+    pub fn link(&self, id: LogId, options: LinkOptions) -> Result<Arc<Link>> {
+        let is_read_only = options.read_only;
         let link = Link::open(self.link_parts(id)?, options)?;
-        if !read_only {
+        if !is_read_only {
             self.expel(&link)?;
         }
         Ok(link)
+    }
+
+    /// How long a call may wait for the log or the store.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     fn link_parts(&self, id: LogId) -> Result<LinkParts> {

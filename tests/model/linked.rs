@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use lucidlink::ffi::workspace::{LL_CONSISTENCY_RELAXED, LL_CONSISTENCY_STRICT};
+
 use super::abi::{Abi, Failed};
 use super::call::{Answer, Call, Client, Entry, Reply, SLOTS};
 
@@ -11,13 +13,14 @@ pub struct Linked {
     token: String,
     daemon: u64,
     filespace: u64,
+    is_relaxed: bool,
     files: [u64; SLOTS],
 }
 
 impl Linked {
-    pub fn new(abi: &Rc<Abi>, url: &str, token: &str) -> Linked {
-        let (url, token) = (url.to_owned(), token.to_owned());
-        let mut linked = Linked { abi: abi.clone(), url, token, daemon: 0, filespace: 0, files: [0; SLOTS] };
+    pub fn new(abi: &Rc<Abi>, url: &str, token: &str, is_relaxed: bool) -> Linked {
+        let (abi, url, token, files) = (abi.clone(), url.to_owned(), token.to_owned(), [0; SLOTS]);
+        let mut linked = Linked { abi, url, token, daemon: 0, filespace: 0, is_relaxed, files };
         linked.start();
         linked
     }
@@ -26,8 +29,15 @@ impl Linked {
         let settings = [("workspace.url", self.url.as_str()), ("daemon.allow_multiple", "true")];
         self.daemon = self.abi.daemon(&settings).expect("a daemon");
         let workspace = self.abi.authenticate(self.daemon, &self.token).expect("a workspace");
-        self.filespace = self.abi.link(workspace, "model").expect("a filespace");
+        let consistency = if self.is_relaxed { LL_CONSISTENCY_RELAXED } else { LL_CONSISTENCY_STRICT };
+        self.filespace = self.abi.link_as(workspace, "model", consistency).expect("a filespace");
         self.files = [0; SLOTS];
+    }
+
+    /// What this client changed is there for another one, which looks.
+    pub fn hand_over(&self, to: &Linked) {
+        let position = self.abi.sync_all(self.filespace).expect("a position");
+        self.abi.wait_for(to.filespace, &position, 10_000).expect("the position is reached");
     }
 
     pub fn file_id(&self, path: &str) -> u64 {

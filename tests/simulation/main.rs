@@ -17,6 +17,7 @@ mod audit;
 mod call;
 #[path = "../model/model.rs"]
 mod model;
+mod relaxed;
 mod simulated;
 mod worlds;
 

@@ -12,7 +12,7 @@ use lucidlink::crypto::seal::Keyring;
 use lucidlink::env::Env;
 use lucidlink::error::{Error, Result, Status};
 use lucidlink::filespace::genesis::{Genesis, log_id};
-use lucidlink::filespace::{Link, LinkOptions, LinkParts};
+use lucidlink::filespace::{CommitMode, Link, LinkOptions, LinkParts};
 use lucidlink::fs::{Attributes, Entry as Found, FileSystem, Mode, Path};
 use lucidlink::ids::LogId;
 use lucidlink::log::CommitLog;
@@ -61,6 +61,21 @@ impl Place {
 
     /// A client whose requests fail once in so many; it gives up after `timeout`.
     pub fn open(&self, seed: u64, odds: u64, timeout: Duration) -> Simulated {
+        self.open_as(seed, odds, "/", LinkOptions::strict(timeout))
+    }
+
+    /// The same in relaxed mode, seeing a subtree as all there is.
+    pub fn open_relaxed(&self, seed: u64, odds: u64, root: &str) -> Simulated {
+        let strict = LinkOptions::strict(Duration::from_secs(30));
+        let options = LinkOptions {
+            commit: CommitMode::Background,
+            max_staleness: Duration::from_millis(20),
+            ..strict
+        };
+        self.open_as(seed, odds, root, options)
+    }
+
+    fn open_as(&self, seed: u64, odds: u64, root: &str, options: LinkOptions) -> Simulated {
         let log = Arc::new(FaultyLog::new(self.log.clone() as Arc<dyn CommitLog>, seed, 0));
         let store = Arc::new(FaultyStore::new(self.store.clone() as Arc<dyn Store>, seed + 1, 0));
         let parts = LinkParts {
@@ -72,8 +87,8 @@ impl Place {
             keyring: Keyring::new(0, self.key.clone()),
             runtime: self.runtime.handle().clone(),
         };
-        let link = Link::open(parts, LinkOptions { read_only: false, timeout }).unwrap();
-        let fs = FileSystem::new(link, Path::parse("/").unwrap()).unwrap();
+        let link = Link::open(parts, options).unwrap();
+        let fs = FileSystem::new(link, Path::parse(root).unwrap()).unwrap();
         log.set_odds(odds);
         store.set_odds(odds);
         Simulated { fs, log, store }

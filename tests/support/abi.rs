@@ -130,24 +130,35 @@ impl Abi {
     }
 
     pub fn link(&self, workspace: u64, name: &str) -> Res<u64> {
+        self.link_as(workspace, name, ffi::workspace::LL_CONSISTENCY_STRICT)
+    }
+
+    /// Links with a preset of consistency.
+    pub fn link_as(&self, workspace: u64, name: &str, consistency: u32) -> Res<u64> {
         let (name, mut filespace) = (c(name), 0);
         let mut options: ll_link_options = sized();
         options.name = name.as_ptr();
+        options.consistency = consistency;
         call!(self, workspace::ll_workspace_link_filespace(workspace => u64, &raw const options => *const ll_link_options,
             &raw mut filespace => *mut u64))?;
         Ok(filespace)
-    }
-
-    pub fn unlink(&self, filespace: u64) -> Res<()> {
-        let unlinked = call!(self, filespace::ll_filespace_unlink(filespace => u64));
-        free!(self, filespace::ll_filespace_free(filespace));
-        unlinked
     }
 
     pub fn sync_all(&self, filespace: u64) -> Res<ll_position> {
         let mut position: ll_position = sized();
         call!(self, filespace::ll_filespace_sync_all(filespace => u64, &raw mut position => *mut ll_position))?;
         Ok(position)
+    }
+
+    pub fn wait_for(&self, filespace: u64, position: &ll_position, timeout_ms: u64) -> Res<()> {
+        call!(self, filespace::ll_filespace_wait_for(filespace => u64, &raw const *position => *const ll_position,
+            timeout_ms => u64))
+    }
+
+    pub fn unlink(&self, filespace: u64) -> Res<()> {
+        let unlinked = call!(self, filespace::ll_filespace_unlink(filespace => u64));
+        free!(self, filespace::ll_filespace_free(filespace));
+        unlinked
     }
 
     pub fn statistics(&self, filespace: u64) -> Res<ll_statistics> {

@@ -34,7 +34,7 @@ pub(crate) fn put(common: &Common, put: &Put) -> Result<(), Failure> {
     if put.recursive && put.local == LocalPath::new(STDIN) {
         return Err(Failure::Usage("standard input is one file; leave out -r".to_owned()));
     }
-    in_filespace(common, &put.remote.filespace, Purpose::Writing, |fs| {
+    in_filespace(common, &put.remote.filespace, Purpose::Copying, |fs| {
         let copy = Copy { fs, count: Count::new(common), folders: Mutex::default(), large: Mutex::new(()) };
         copy.run(put)
     })

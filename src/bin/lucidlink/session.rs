@@ -5,10 +5,10 @@ use std::sync::Arc;
 use lucidlink::crypto::token::Token;
 use lucidlink::daemon::Daemon;
 use lucidlink::daemon::config::Config;
-use lucidlink::daemon::filespace::{LinkRequest, SyncMode};
+use lucidlink::daemon::filespace::LinkRequest;
 use lucidlink::daemon::storage::StorageMode;
 use lucidlink::env::Env;
-use lucidlink::fs::{FileSystem, Path};
+use lucidlink::fs::FileSystem;
 use lucidlink::workspace::{Location, Workspace};
 
 use crate::args::Common;
@@ -22,6 +22,8 @@ const MEMORY_LIMIT: &str = "128";
 pub(crate) enum Purpose {
     Reading,
     Writing,
+    /// Writing much: in relaxed mode, made safe at the end.
+    Copying,
 }
 
 /// The settings that the command line gives.
@@ -51,10 +53,10 @@ pub(crate) fn in_filespace(
     purpose: Purpose,
     work: impl FnOnce(&Arc<FileSystem>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let request = LinkRequest {
-        root: Path::parse("/")?,
-        sync_mode: SyncMode::All,
-        read_only: purpose == Purpose::Reading,
+    let request = match purpose {
+        Purpose::Reading => LinkRequest { read_only: true, ..LinkRequest::strict() },
+        Purpose::Writing => LinkRequest::strict(),
+        Purpose::Copying => LinkRequest::relaxed(),
     };
     with_daemon(common, |daemon, workspace| {
         let id = workspace.filespace_named(name)?.id;

@@ -1,0 +1,127 @@
+//! A position in a filespace's history, in a form that another program can wait for: it names the commit, and the log
+//! that the commit is in.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use super::link::Link;
+use crate::error::{Error, Result, Status};
+use crate::ids::{Hash, Incarnation, Seq};
+use crate::state::{Stop, Tables};
+
+/// Between two looks at the log of somebody who waits.
+const FIRST_PAUSE: Duration = Duration::from_micros(100);
+const LAST_PAUSE: Duration = Duration::from_millis(5);
+
+/// A position: the number of a commit, the life of the log, and the chain up to there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The commit.
+    pub seq: Seq,
+    /// The life of the log that it is in.
+    pub incarnation: Incarnation,
+    /// The chain at the commit.
+    pub chain: Hash,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.seq, self.incarnation, self.chain)
+    }
+}
+
+impl FromStr for Position {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Position> {
+        let parse = || {
+            let (seq, rest) = text.split_once(':')?;
+            let (incarnation, chain) = rest.split_once(':')?;
+            let is_plain = seq.bytes().all(|b| b.is_ascii_digit());
+            Some(Position {
+                seq: Seq(seq.parse().ok().filter(|_| is_plain)?),
+                incarnation: Incarnation::from_hex(incarnation)?,
+                chain: Hash::from_hex(chain)?,
+            })
+        };
+        parse().ok_or_else(|| {
+            let what =
+                "it is not the text of a position: number, 32 and 64 hexadecimal digits, with ':' between";
+            Error::new(Status::InvalidArgument, what)
+        })
+    }
+}
+
+impl Link {
+    /// What makes a position one of this log: its chain and the log's life.
+    pub fn describe(&self, at: Seq) -> Result<Position> {
+        if at > self.position() {
+            self.catch_up(None)?;
+        }
+        self.read_committed(|state| {
+            // The log may be beyond the window by now; then its current position says the same and more.
+            let (seq, chain) = match state.chain_at(at) {
+                Some(chain) => (at, chain),
+                None => (state.position(), state.chain()),
+            };
+            let incarnation = Incarnation::from_slice(&state.header()?.incarnation);
+            Ok(Position { seq, incarnation: incarnation.ok_or(Stop::Corrupt("incarnation"))?, chain })
+        })
+    }
+
+    /// Waits until this link has applied the log up to a position of it.
+    pub fn wait_for(&self, position: &Position, deadline: Instant) -> Result<()> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            self.check_usable()?;
+            self.refresh()?;
+            if self.position() >= position.seq {
+                return self.check_has(position);
+            }
+            if Instant::now() + pause >= deadline {
+                let what = format!("the log did not reach position {} in time", position.seq);
+                return Err(Error::new(Status::Timeout, what));
+            }
+            std::thread::sleep(pause);
+            pause = (2 * pause).min(LAST_PAUSE);
+        }
+    }
+
+    /// Whether the log has a position, and is the one that it is of.
+    pub(super) fn check_has(&self, position: &Position) -> Result<()> {
+        let (reached, chain, incarnation) = self.read_committed(|state| {
+            let incarnation = state.header()?.incarnation;
+            Ok((state.position() >= position.seq, state.chain_at(position.seq), incarnation))
+        })?;
+        // What lies behind the window cannot be compared; the incarnation can.
+        let is_same = chain.is_none_or(|chain| chain == position.chain)
+            && incarnation[..] == position.incarnation.0[..];
+        match reached && is_same {
+            true => Ok(()),
+            false => {
+                let what = format!(
+                    "the log of filespace {} does not have position {}: it was set back, or is another one",
+                    self.id, position.seq
+                );
+                Err(Error::new(Status::LogRolledBack, what))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn text_is_exact() {
+        let position = Position { seq: Seq(7), incarnation: Incarnation([1; 16]), chain: Hash([2; 32]) };
+        let text = position.to_string();
+        assert_eq!(text.parse::<Position>().unwrap(), position);
+        for bad in ["", "7", "+7:01:02", &text[1..], &text[..text.len() - 1], &format!("{text}0")] {
+            assert!(bad.parse::<Position>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Relaxed clients over a log and a store that fail: what was acknowledged is there in the end, once and in order, or
+//! is a late failure; nothing else is.
+
+use std::time::Duration;
+
+use lucidlink::env::SeededRandom;
+use lucidlink::error::Status;
+use lucidlink::fs::{Attributes, Mode, Path};
+
+use super::call::{Call, Calls, Client};
+use super::model::{Model, Opened, Tree};
+use super::simulated::{Place, Simulated};
+use super::worlds::Outcome;
+use super::{CALLS, CLIENTS, audit, next_call, seeds};
+
+fn path(text: &str) -> Path {
+    Path::parse(text).unwrap()
+}
+
+fn write(client: &Simulated, at: &str, content: &[u8]) {
+    let file = client.fs.open(&path(at), Mode::parse("w").unwrap(), 0o644).unwrap();
+    file.write(content).unwrap();
+    file.close().unwrap();
+}
+
+fn read(client: &Simulated, at: &str) -> Vec<u8> {
+    let file = client.fs.open(&path(at), Mode::parse("r").unwrap(), 0).unwrap();
+    let mut content = vec![0; file.size().unwrap() as usize];
+    file.pread(0, &mut content).unwrap();
+    content
+}
+
+fn sync(client: &Simulated) {
+    client.fs.link().sync().unwrap();
+}
+
+/// Each client has a directory of its own and sees nothing else, so each has a model of its own.
+#[test]
+fn what_was_acknowledged_is_there_in_the_end() {
+    for seed in seeds(30_000, 30) {
+        let place = Place::new(seed);
+        let random = SeededRandom::new(seed);
+        let source = Calls { random: &random };
+        let owner = place.open(seed * 100 + 99, 0, Duration::from_secs(5));
+        let roots: Vec<String> = (0..CLIENTS).map(|n| format!("/client{n}")).collect();
+        for root in &roots {
+            assert!(matches!(owner.call(&Call::CreateDir(root.clone())), Outcome::Answered(Ok(_))));
+        }
+        let mut clients: Vec<Simulated> = roots
+            .iter()
+            .zip(0..)
+            .map(|(root, n)| place.open_relaxed(seed * 100 + n * 10, 12, root))
+            .collect();
+        let mut trees = vec![Tree::default(); CLIENTS];
+        for n in 0..2 * CALLS {
+            let client = (random.next_u64() % CLIENTS as u64) as usize;
+            match random.next_u64() % 80 {
+                // May fail: what waits, waits on.
+                0 => drop(clients[client].fs.link().sync()),
+                1 => drop(clients[client].fs.link().write_checkpoint()),
+                2 => drop(clients[client].fs.link().refresh()),
+                3 => {
+                    clients[client].heal();
+                    clients[client].fs.link().close().unwrap();
+                    clients[client] =
+                        place.open_relaxed(seed * 100 + n as u64 * 1000 + 7, 12, &roots[client]);
+                }
+                _ => {}
+            }
+            let call = next_call(&source);
+            let before = trees[client].clone();
+            let expected = Model { tree: &mut trees[client], opened: &mut Opened::default() }.call(&call);
+            match clients[client].call(&call) {
+                Outcome::Answered(found) if call.opens_blindly() && expected.is_err() => {
+                    assert!(found.is_err(), "seed {seed}, call {n}: {call:?}");
+                }
+                Outcome::Answered(found) => {
+                    assert_eq!(found, expected, "seed {seed}, call {n} of client {client}: {call:?}");
+                }
+                Outcome::Failed => trees[client] = before,
+                Outcome::Unknown => panic!("seed {seed}, call {n}: {call:?} waits for the log"),
+            }
+        }
+        for client in &clients {
+            client.heal();
+            sync(client);
+            assert!(client.fs.link().late_failures().is_empty(), "seed {seed}: nobody was in the way");
+        }
+        let newcomer = place.open(seed + 77, 0, Duration::from_secs(5));
+        newcomer.fs.link().read(|state| Ok(audit::check(state)?)).unwrap();
+        for client in &clients {
+            client.fs.link().refresh().unwrap();
+            assert_eq!(client.fs.link().state_hash(), newcomer.fs.link().state_hash(), "seed {seed}");
+        }
+        for ((root, tree), n) in roots.iter().zip(&trees).zip(0..) {
+            let client = place.open_relaxed(seed + 1000 + n, 0, root);
+            let mut looked = tree.clone();
+            for at in tree.paths() {
+                for look in
+                    [Call::Stat(at.clone(), false), Call::List(at.clone()), Call::ReadFile(at.clone())]
+                {
+                    let expected = Model { tree: &mut looked, opened: &mut Opened::default() }.call(&look);
+                    let found = client.call(&look);
+                    let same = matches!(&found, Outcome::Answered(found) if *found == expected);
+                    assert!(same, "seed {seed}: {root}: {look:?}: found {found:?}, expected {expected:?}");
+                }
+            }
+        }
+    }
+}
+
+/// Two clients make the same names without knowing of each other: one file, one directory, no failure.
+#[test]
+fn the_same_names_made_by_two_become_one() {
+    let place = Place::new(1);
+    let [one, two] = [10, 20].map(|seed| place.open_relaxed(seed, 0, "/"));
+    for (client, name) in [(&one, "one"), (&two, "two")] {
+        client.fs.create_dir(&path("/shared/deep"), 0o755).unwrap();
+        write(client, &format!("/shared/deep/{name}"), name.as_bytes());
+        write(client, "/shared/file", name.as_bytes());
+    }
+    // Opened before anything is committed: a handle on a number that is going to be another's.
+    let handle = two.fs.open(&path("/shared/file"), Mode::parse("r+").unwrap(), 0).unwrap();
+    sync(&one);
+    sync(&two);
+    handle.pwrite(3, b"!").unwrap();
+    handle.close().unwrap();
+    two.fs
+        .set_attributes(&path("/shared/deep"), Attributes { mode: Some(0o700), ..Default::default() }, true)
+        .unwrap();
+    sync(&two);
+    assert!(one.fs.link().late_failures().is_empty() && two.fs.link().late_failures().is_empty());
+    let newcomer = place.open(30, 0, Duration::from_secs(5));
+    assert_eq!(newcomer.fs.list_dir(&path("/shared/deep")).unwrap(), ["one", "two"]);
+    assert_eq!(read(&newcomer, "/shared/file"), b"two!", "the later content, whole");
+    assert_eq!(read(&newcomer, "/shared/deep/one"), b"one");
+    assert_eq!(newcomer.fs.counters().unwrap().directories, 3);
+}
+
+/// What lost to another client is reported with its number and its content, until it is acknowledged.
+#[test]
+fn what_lost_is_reported_and_its_content_is_kept() {
+    let place = Place::new(2);
+    let [slow, fast] = [10, 20].map(|seed| place.open_relaxed(seed, 0, "/"));
+    fast.fs.create_dir(&path("/inbox"), 0o755).unwrap();
+    sync(&fast);
+    slow.fs.link().refresh().unwrap();
+    // Small content travels in the commit, large content in a pack.
+    let large: Vec<u8> = (0..900_000u64).map(|n| (n * n % 251) as u8).collect();
+    write(&slow, "/inbox/small", b"small");
+    write(&slow, "/inbox/large", &large);
+    write(&slow, "/mine", b"mine");
+    fast.fs.rename(&path("/inbox"), &path("/archive"), false).unwrap();
+    sync(&fast);
+    sync(&slow);
+    let failures = slow.fs.link().late_failures();
+    let about: Vec<_> = failures.iter().map(|f| (f.path.as_str(), f.error.status())).collect();
+    assert_eq!(about, [("/inbox/small", Status::NotFound), ("/inbox/large", Status::NotFound)]);
+    assert_eq!(slow.fs.link().check_late().unwrap_err().status(), Status::LateFailure);
+    for (failure, content) in failures.iter().zip([&b"small"[..], &large]) {
+        let file = slow.fs.open_late_failure(failure.number).unwrap();
+        let mut found = vec![0; file.size().unwrap() as usize];
+        file.pread(0, &mut found).unwrap();
+        assert!(found == content, "{}", failure.path);
+    }
+    assert_eq!(slow.fs.list_dir(&path("/")).unwrap(), ["archive", "mine"], "the view has what the log has");
+    let first = failures[0].number;
+    slow.fs.link().acknowledge_failures(first);
+    assert_eq!(slow.fs.link().late_failures().len(), 1);
+    assert_eq!(slow.fs.open_late_failure(first).err().unwrap().status(), Status::InvalidArgument);
+    slow.fs.link().acknowledge_failures(failures[1].number);
+    slow.fs.link().check_late().unwrap();
+    assert!(place.open(30, 0, Duration::from_secs(5)).fs.list_dir(&path("/archive")).unwrap().is_empty());
+}
+
+/// A link that ends commits what it acknowledged; a reader of pending content keeps it.
+#[test]
+fn pending_content_is_read_before_and_after_it_is_committed() {
+    let place = Place::new(3);
+    let client = place.open_relaxed(10, 0, "/");
+    write(&client, "/f", b"first");
+    let before = client.fs.open(&path("/f"), Mode::parse("r").unwrap(), 0).unwrap();
+    let content = |file: &lucidlink::fs::File| {
+        let mut bytes = [0; 5];
+        file.pread(0, &mut bytes).unwrap();
+        bytes
+    };
+    assert_eq!(&content(&before), b"first");
+    sync(&client);
+    assert_eq!(&content(&before), b"first");
+    // Once more after the cache has forgotten it.
+    lucidlink::content::cache::BlockCache::process().remove_instance(client.fs.link().instance());
+    assert_eq!(&content(&before), b"first");
+    let appended = client.fs.open(&path("/f"), Mode::parse("a").unwrap(), 0).unwrap();
+    appended.write(b"+").unwrap();
+    appended.close().unwrap();
+    client.fs.link().close().unwrap();
+    assert_eq!(read(&place.open(20, 0, Duration::from_secs(5)), "/f"), b"first+");
+}
