@@ -385,32 +385,6 @@ typedef struct ll_filespace_info {
 } ll_filespace_info;
 
 /**
- * A position in a filespace's history. @since 0.1.0
- */
-typedef struct ll_position {
-  /**
-   * sizeof(ll_position), set by the caller.
-   */
-  uint32_t struct_size;
-  /**
-   * 0.
-   */
-  uint32_t reserved;
-  /**
-   * The number of the commit.
-   */
-  uint64_t seq;
-  /**
-   * The life of the log: all zeroes until a recovery from power loss.
-   */
-  uint8_t incarnation[16];
-  /**
-   * The hash of the log up to it.
-   */
-  uint8_t hash[32];
-} ll_position;
-
-/**
  * How a filespace is linked. @since 0.1.0
  */
 typedef struct ll_link_options {
@@ -451,10 +425,10 @@ typedef struct ll_link_options {
    */
   uint32_t max_staleness_ms;
   /**
-   * A position that the filespace must have reached, because somebody has seen it there: a log that was set back is
-   * LL_ERR_LOG_ROLLED_BACK. NULL: none.
+   * A position, as ll_position_format writes it, that the filespace must have reached, because somebody has seen it
+   * there: a log that was set back is LL_ERR_LOG_ROLLED_BACK. NULL: none.
    */
-  const struct ll_position *at_least;
+  const char *at_least;
 } ll_link_options;
 
 /**
@@ -500,6 +474,32 @@ typedef struct ll_account_info {
    */
   const char *name;
 } ll_account_info;
+
+/**
+ * A position in a filespace's history. @since 0.1.0
+ */
+typedef struct ll_position {
+  /**
+   * sizeof(ll_position), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * The number of the commit.
+   */
+  uint64_t seq;
+  /**
+   * The life of the log: all zeroes until a recovery from power loss.
+   */
+  uint8_t incarnation[16];
+  /**
+   * The hash of the log up to it.
+   */
+  uint8_t hash[32];
+} ll_position;
 
 /**
  * How much there is in a filespace, kept exactly. @since 0.1.0

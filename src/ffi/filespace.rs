@@ -80,7 +80,7 @@ fn c_position(position: &Position) -> ll_position {
 ///
 /// # Safety
 /// `position` is NULL or points to as many bytes as its first field says.
-pub(super) unsafe fn read_position(position: *const ll_position, name: &str) -> Result<Position> {
+unsafe fn read_position(position: *const ll_position, name: &str) -> Result<Position> {
     // SAFETY: as above; nothing is written.
     unsafe { check_out(position.cast_mut(), name)? };
     // SAFETY: a whole struct, by the check.

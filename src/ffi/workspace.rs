@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::daemon::DaemonHandle;
 use super::error::ll_error;
-use super::filespace::{FilespaceHandle, ll_filespace, ll_position, read_position};
+use super::filespace::{FilespaceHandle, ll_filespace};
 use super::guard::{guard, quiet};
 use super::handle::{self, HandleKind, Object};
 use super::status::ll_status;
@@ -83,9 +83,9 @@ pub struct ll_link_options {
     pub commit: u32,
     /// How old what a call sees may be, in milliseconds, or LL_NEVER_STALE; 0: as the preset says.
     pub max_staleness_ms: u32,
-    /// A position that the filespace must have reached, because somebody has seen it there: a log that was set back is
-    /// LL_ERR_LOG_ROLLED_BACK. NULL: none.
-    pub at_least: *const ll_position,
+    /// A position, as ll_position_format writes it, that the filespace must have reached, because somebody has seen it
+    /// there: a log that was set back is LL_ERR_LOG_ROLLED_BACK. NULL: none.
+    pub at_least: *const c_char,
 }
 
 /// A filespace of a workspace. @since 0.1.0
@@ -344,10 +344,8 @@ pub unsafe extern "C" fn ll_workspace_link_filespace(
             LL_NEVER_STALE => Duration::ZERO,
             ms => Duration::from_millis(ms.into()),
         };
-        let at_least = match options.at_least.is_null() {
-            true => None,
-            false => Some(read_position(options.at_least, "at_least")?),
-        };
+        let at_least = optional_text(options.at_least, "at_least")?.map(str::parse).transpose();
+        let at_least = at_least.map_err(|error: Error| error.about("at_least"))?;
         let id = match (name, id) {
             (Some(name), None) => opened.workspace.filespace_named(name)?.id,
             (None, Some(id)) => LogId::from_hex(id).ok_or_else(|| {

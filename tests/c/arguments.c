@@ -74,7 +74,8 @@ static const struct {
     {"key", "network.timeout"},     {"value", "20"},         {"name", "victim"},   {"new_name", "renamed"},
     {"account", "robot"},           {"filespace", PROJECTS}, {"path", "/file"},    {"from", "/file"},
     {"to", "/moved"},               {"existing", "/file"},   {"target", "file"},   {"mode", "r+"},
-    {"root_path", "/"},             {"url", NULL},           {"token", NULL},      {"id", NULL},
+    {"root_path", "/"},             {"text", "0:00000000000000000000000000000000:0000000000000000000000000000000000000000000000000000000000000000"},
+    {"url", NULL},           {"token", NULL},      {"id", NULL},
 };
 
 static const char *good_string(const char *name, const struct stage *stage)
@@ -109,6 +110,7 @@ static uint64_t good_handle(const char *type, const struct stage *stage)
         {"ll_workspace", stage->session.workspace}, {"ll_filespace", stage->session.fs},
         {"ll_file", stage->file},               {"ll_entries", stage->entries},
         {"ll_filespaces", stage->filespaces},   {"ll_accounts", stage->accounts},
+        {"ll_late_failures", stage->failures},
     };
     size_t n;
     for (n = 0; n < sizeof handles / sizeof *handles; n++)
@@ -210,13 +212,14 @@ static int spoil_handle(union argument *value, const struct parameter *parameter
                         const struct stage *stage, struct random *random)
 {
     static const char *const types[] = {"ll_config", "ll_daemon",  "ll_workspace",  "ll_filespace",
-                                        "ll_file",   "ll_entries", "ll_filespaces", "ll_accounts"};
+                                        "ll_file",   "ll_entries", "ll_filespaces", "ll_accounts",
+                                        "ll_late_failures"};
     uint64_t good = good_handle(parameter->type, stage);
     uint64_t bad[] = {0, stage->stale, UINT64_MAX, 1, good ^ UINT64_C(1) << 63, good + (UINT64_C(1) << 32),
                       good ^ 1, good | UINT32_MAX, good & UINT32_MAX, random_next(random),
                       random_below(random, 1000) | (good & UINT64_C(0xff) << 56)};
     int count = (int)(sizeof bad / sizeof *bad);
-    if (which >= count + 8)
+    if (which >= count + (int)(sizeof types / sizeof *types))
         return 0;
     value->number = which < count ? bad[which] : good_handle(types[which - count], stage);
     return 1;
@@ -361,8 +364,13 @@ int arguments_spoil(struct arguments *arguments, int n, int which, struct stage 
 {
     const struct parameter *parameter = &arguments->call->parameters[n];
     union argument *value = &arguments->values[n];
+    int count;
     switch (parameter->kind) {
-    case NUMBER: return spoil_number(value, which, random);
+    case NUMBER:
+        count = spoil_number(value, which, random);
+        if (strcmp(parameter->name, "timeout_ms") == 0)
+            value->number %= 3; /* what it asks for is waited for */
+        return count;
     case STRING: return spoil_string(arguments, n, which, random);
     case BUFFER:
     case DATA: return spoil_memory(arguments, n, which);
@@ -425,6 +433,7 @@ void arguments_release(const struct arguments *arguments)
         ll_entries_free(handle);
         ll_filespaces_free(handle);
         ll_accounts_free(handle);
+        ll_late_failures_free(handle);
     }
 }
 

@@ -61,12 +61,20 @@ static int is_in_the_table(ll_status status)
     return n < status_count;
 }
 
+/* One that a log does not have, or not yet, is an argument too. */
+static int takes_a_position(void)
+{
+    return strcmp(arguments.call->name, "ll_filespace_wait_for") == 0 ||
+           strcmp(arguments.call->name, "ll_workspace_link_filespace") == 0;
+}
+
 /* These mean that something is broken, here or in the log; arguments cannot do that. */
 static int is_breakage(ll_status status)
 {
     return status == LL_ERR_PANIC || status == LL_ERR_INTERNAL || status == LL_ERR_POISONED ||
            status == LL_ERR_INTEGRITY || status == LL_ERR_FORKED || status == LL_ERR_STATE_DIVERGED ||
-           status == LL_ERR_LOG_FORKED || status == LL_ERR_LOG_ROLLED_BACK || status == LL_ERR_TIMEOUT;
+           status == LL_ERR_LOG_FORKED ||
+           ((status == LL_ERR_LOG_ROLLED_BACK || status == LL_ERR_TIMEOUT) && !takes_a_position());
 }
 
 static int is_documented(ll_status status)

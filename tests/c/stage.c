@@ -69,6 +69,8 @@ void stage_restore(struct stage *stage)
         MUST(ll_workspace_list_filespaces(stage->session.workspace, &stage->filespaces, ERR));
     if (ll_accounts_count(stage->accounts, &count, ERR) != LL_OK)
         MUST(ll_service_account_list(stage->session.workspace, &stage->accounts, ERR));
+    if (ll_late_failures_count(stage->failures, &count, ERR) != LL_OK)
+        MUST(ll_filespace_late_failures(stage->session.fs, &stage->failures, ERR));
 }
 
 void stage_end(struct stage *stage)
@@ -77,6 +79,7 @@ void stage_end(struct stage *stage)
     ll_entries_free(stage->entries);
     ll_filespaces_free(stage->filespaces);
     ll_accounts_free(stage->accounts);
+    ll_late_failures_free(stage->failures);
     ll_config_free(stage->config);
     session_close(&stage->session);
 }

@@ -13,6 +13,7 @@ struct stage {
     ll_entries entries;
     ll_filespaces filespaces;
     ll_accounts accounts;
+    ll_late_failures failures;
     ll_file stale; /* was alive once */
 };
 
