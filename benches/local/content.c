@@ -47,7 +47,7 @@ static void mib_rate(figure *f, on_file *work, const char *path, size_t size) {
 
 void measure_write(void) {
     figure *limit = new_figure(), *here = new_figure();
-    start_with_new("write");
+    start_with_new("write", LL_CONSISTENCY_STRICT);
     for (int run = 0; run < runs; run++) {
         char path[32];
         snprintf(path, sizeof path, "/stream%d", run);
@@ -101,7 +101,7 @@ static void make_working_set(void) {
 
 void measure_cached(void) {
     figure *copied = new_figure(), *limit = new_figure(), *here = new_figure();
-    start_with_new("cached");
+    start_with_new("cached", LL_CONSISTENCY_STRICT);
     make_working_set();
     memory = malloc(cached);
     if (!memory) fail_errno("malloc");
@@ -120,13 +120,13 @@ static figure *cold_here;
 
 static void read_cold_once(void) {
     start();
-    link_filespace("cold");
+    link_filespace("cold", LL_CONSISTENCY_STRICT);
     mib_rate(cold_here, read_ll_file, "/stream", streamed);
     stop();
 }
 
 static void write_cold_files(void) {
-    start_with_new("cold");
+    start_with_new("cold", LL_CONSISTENCY_STRICT);
     write_raw_file("/stream", streamed);
     write_ll_file("/stream", streamed);
     stop();
@@ -186,7 +186,7 @@ static void random_rate(figure *f, int is_raw, int threads) {
 }
 
 void measure_random(void) {
-    start_with_new("random");
+    start_with_new("random", LL_CONSISTENCY_STRICT);
     make_working_set();
     for (int threads = 1; threads <= MAX_THREADS; threads++) {
         char work[64];

@@ -18,7 +18,7 @@ static void large_path(char path[64], int i) {
 }
 
 static void make_large(void) {
-    start_with_new("large");
+    start_with_new("large", LL_CONSISTENCY_STRICT);
     for (int i = 0; i < large; i++) {
         char path[64];
         if (i % PER_DIR == 0) {
@@ -37,7 +37,7 @@ static void link_once(void) {
     char path[64];
     double begin = now();
     start();
-    link_filespace("large");
+    link_filespace("large", LL_CONSISTENCY_STRICT);
     double linked = now();
     large_path(path, large / 2);
     ll_stat(path, 0);

@@ -44,9 +44,10 @@ void start(void) {
     OK(ll_authenticate(daemon_handle, token, &workspace, &err));
 }
 
-void link_filespace(const char *name) {
+void link_filespace(const char *name, uint32_t consistency) {
     ll_link_options options = LL_LINK_OPTIONS_INIT;
     options.name = name;
+    options.consistency = consistency;
     OK(ll_workspace_link_filespace(workspace, &options, &fs, &err));
 }
 
@@ -56,11 +57,11 @@ void stop(void) {
 }
 
 /* A daemon with a filespace of its own for a group. */
-void start_with_new(const char *name) {
+void start_with_new(const char *name, uint32_t consistency) {
     char id[65];
     start();
     OK(ll_workspace_create_filespace(workspace, name, id, sizeof id, NULL, &err));
-    link_filespace(name);
+    link_filespace(name, consistency);
 }
 
 ll_file open_file(const char *path, const char *mode) {

@@ -4,6 +4,7 @@
 #define SIDES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lucidlink.h"
 
@@ -34,9 +35,9 @@ void create_workspace(void);
 /* Starts a daemon and opens the workspace. */
 void start(void);
 
-/* Links a filespace; with `start_with_new`, a daemon is started and the filespace made first. */
-void link_filespace(const char *name);
-void start_with_new(const char *name);
+/* Links a filespace (LL_CONSISTENCY_...); with `start_with_new`, a daemon is started and the filespace made first. */
+void link_filespace(const char *name, uint32_t consistency);
+void start_with_new(const char *name, uint32_t consistency);
 
 /* Ends links and daemon. */
 void stop(void);
@@ -61,6 +62,7 @@ void path_of(char path[64], const char *dir, int i);
 /* The groups of lines, each measured in a process of its own. */
 void measure_look(void);
 void measure_names(void);
+void measure_relaxed(void);
 void measure_write(void);
 void measure_cached(void);
 void measure_cold(void);
