@@ -41,6 +41,22 @@ pub fn decompress(codec: Codec, data: Vec<u8>, plain_len: u32, max: u32) -> Resu
     if plain.len() == plain_len as usize { Ok(plain) } else { Err(SealError::Malformed) }
 }
 
+/// The same into `plain`, which has exactly as many bytes.
+pub fn decompress_into(codec: Codec, data: &[u8], plain: &mut [u8]) -> Result<(), SealError> {
+    let len = match codec {
+        Codec::None => {
+            let same = plain.len() == data.len();
+            if same {
+                plain.copy_from_slice(data);
+            }
+            same.then_some(data.len())
+        }
+        Codec::Lz4 => lz4_flex::block::decompress_into(data, plain).ok(),
+        Codec::Zstd => zstd::bulk::decompress_to_buffer(data, plain).ok(),
+    };
+    if len == Some(plain.len()) { Ok(()) } else { Err(SealError::Malformed) }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -59,6 +75,10 @@ mod tests {
             prop_assert!(data.len() <= plain.len());
             let len = plain.len() as u32;
             prop_assert_eq!(&decompress(codec, data.clone(), len, len).unwrap(), &plain);
+            let mut into = vec![0; plain.len()];
+            decompress_into(codec, &data, &mut into).unwrap();
+            prop_assert_eq!(&into, &plain);
+            prop_assert!(decompress_into(codec, &data, &mut vec![0; plain.len() + 1]).is_err());
             prop_assert!(decompress(codec, data.clone(), len + 1, u32::MAX).is_err());
             if len > 0 {
                 prop_assert!(decompress(codec, data, len, len - 1).is_err());
@@ -69,6 +89,7 @@ mod tests {
         fn hostile_bytes_are_refused_or_harmless(data: Vec<u8>, len in 0..100_000u32) {
             for codec in [Codec::None, Codec::Lz4, Codec::Zstd] {
                 let _ = decompress(codec, data.clone(), len, 100_000);
+                let _ = decompress_into(codec, &data, &mut vec![0; len as usize]);
             }
         }
     }

@@ -1,13 +1,12 @@
-//! Plain blocks in memory: one cache per process, under the memory budget, resistant to scans. Blocks are
-//! wiped when they leave it.
+//! Plain blocks in memory: one cache per process, under the memory budget, resistant to scans.
 
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use zeroize::Zeroize;
 
+use super::buffers::{self, Buffer};
 use super::memory::MemoryBudget;
 use crate::ids::PackId;
 
@@ -22,13 +21,13 @@ pub struct BlockKey {
     pub number: u32,
 }
 
-/// The plain bytes of a block; wiped when nobody has them any more.
-pub struct Block(Vec<u8>);
+/// The plain bytes of a block; wiped, or written over, when nobody has them any more.
+pub struct Block(Buffer);
 
 impl Block {
     /// A block with these bytes.
-    pub fn new(bytes: Vec<u8>) -> Arc<Block> {
-        Arc::new(Block(bytes))
+    pub fn new(bytes: impl Into<Buffer>) -> Arc<Block> {
+        Arc::new(Block(bytes.into()))
     }
 
     /// The bytes, shared.
@@ -40,12 +39,6 @@ impl Block {
 impl AsRef<[u8]> for Block {
     fn as_ref(&self) -> &[u8] {
         &self.0
-    }
-}
-
-impl Drop for Block {
-    fn drop(&mut self) {
-        self.0.zeroize();
     }
 }
 
@@ -87,6 +80,11 @@ impl BlockCache {
         self.0.get(key)
     }
 
+    /// Whether a block is here; it does not count as used.
+    pub fn has(&self, key: &BlockKey) -> bool {
+        self.0.contains_key(key)
+    }
+
     /// A block; if it is not here, `load` gets it once, however many threads ask at the same time. A load
     /// that fails, fails for its caller; another one tries again.
     pub fn get_or_load<E>(
@@ -105,6 +103,12 @@ impl BlockCache {
     /// Forgets everything of a link.
     pub fn remove_instance(&self, instance: u64) {
         self.0.retain(|key, _| key.instance != instance);
+        buffers::wipe();
+    }
+
+    /// Bytes that it may hold.
+    pub fn capacity(&self) -> u64 {
+        self.0.capacity()
     }
 
     /// Bytes that it holds.

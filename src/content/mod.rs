@@ -4,8 +4,10 @@
 //! - [`pack`]: many blocks in one immutable object.
 //! - [`writer`]: blocks on their way into packs, uploaded while the caller still writes.
 //! - [`memory`]: the one budget that everything large is charged to.
+//! - [`buffers`]: large buffers that are used again.
 //! - [`cache`]: plain blocks in memory, under that budget.
 
+pub mod buffers;
 pub mod cache;
 pub mod memory;
 pub mod pack;

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 
+use super::buffers::Buffer;
 use crate::codec;
 use crate::crypto::seal::{ChunkPlace, Codec, FORMAT_VERSION, ObjectKey, SealError};
 use crate::crypto::sha256;
@@ -149,6 +150,22 @@ pub fn parse_header(bytes: &[u8]) -> Option<(u32, [u8; 16], [u8; 32])> {
 pub fn open_block(key: &ObjectKey, number: u64, stored: &[u8]) -> Result<Bytes, SealError> {
     let (header, data) = key.open_chunk(number, stored)?;
     codec::decompress(header.codec, data, header.plain_len, MAX_BLOCK).map(Bytes::from)
+}
+
+/// The same into a buffer that is used again.
+pub fn open_large_block(key: &ObjectKey, number: u64, stored: &[u8]) -> Result<Buffer, SealError> {
+    let mut data = Buffer::new(stored.len());
+    let (header, len) = key.open_chunk_into(number, stored, &mut data)?;
+    data.truncate(len);
+    if header.plain_len > MAX_BLOCK {
+        return Err(SealError::Malformed);
+    }
+    if header.codec == Codec::None && len == header.plain_len as usize {
+        return Ok(data);
+    }
+    let mut plain = Buffer::new(header.plain_len as usize);
+    codec::decompress_into(header.codec, &data, &mut plain)?;
+    Ok(plain)
 }
 
 /// Where a pack of file content is stored.

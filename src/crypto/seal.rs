@@ -195,6 +195,23 @@ impl ObjectKey {
         Ok((header, data))
     }
 
+    /// The same into `out`, which has as many bytes at least; says how many of them are the chunk's.
+    pub fn open_chunk_into(
+        &self,
+        n: u64,
+        stored: &[u8],
+        out: &mut [u8],
+    ) -> Result<(ChunkHeader, usize), SealError> {
+        let header = ChunkHeader::parse(stored)?;
+        let sealed = &stored[CHUNK_HEADER..header.stored_len()];
+        let Some(data) = out.get_mut(..sealed.len()) else { return Err(SealError::Malformed) };
+        data.copy_from_slice(sealed);
+        let aad = self.associated_data(n, header.plain_len, header.codec);
+        let opened = self.key.open_in_place(nonce(n), Aad::from(aad), data);
+        let len = opened.map_err(|_| SealError::Forged)?.len();
+        Ok((header, len))
+    }
+
     fn associated_data(&self, n: u64, plain_len: u32, codec: Codec) -> Vec<u8> {
         let mut aad = Vec::with_capacity(self.identity.len() + 13);
         aad.extend_from_slice(&self.identity);

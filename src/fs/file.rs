@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::MutexGuard;
 
+use super::ahead::ReadAhead;
 use super::handle::{Handle, Opening};
 use super::open::{Shared, State};
 use super::read::Version;
@@ -97,6 +98,7 @@ pub struct File {
     pub(super) fs: Arc<FileSystem>,
     pub(super) shared: Arc<Shared>,
     id: u64,
+    ahead: ReadAhead,
 }
 
 impl FileSystem {
@@ -203,7 +205,7 @@ impl FileSystem {
         state.next += 1;
         state.handles.push(Handle::new(id, ino, path, opening));
         drop(state);
-        File { fs: self.clone(), shared, id }
+        File { fs: self.clone(), shared, id, ahead: ReadAhead::default() }
     }
 }
 
@@ -265,7 +267,7 @@ impl File {
         &self,
         mut state: MutexGuard<'_, State>,
         ino: Ino,
-        base: &Version,
+        base: &Arc<Version>,
         offset: u64,
         out: &mut [u8],
     ) -> Result<()> {
@@ -274,6 +276,7 @@ impl File {
             drop(state);
             let within = (base.size.saturating_sub(offset) as usize).min(out.len());
             out[within..].fill(0);
+            self.ahead.begin(&self.fs.link, base, offset, end);
             return base.read(&self.fs.link, offset, &mut out[..within]);
         }
         let link = &self.fs.link;

@@ -5,8 +5,10 @@
 //! - [`entry`]: what there is to know about a name; listing and looking.
 //! - `namespace`: making, moving and removing names; attributes.
 //! - [`mod@file`]: files as their user sees them; `open` knows which are open, `handle` what each has written (in
-//!   `segments`), `publish` brings it to the log, `read` brings content from the store.
+//!   `segments`), `publish` brings it to the log, `read` brings content from the store, `ahead` before
+//!   it is asked for.
 
+mod ahead;
 pub mod entry;
 pub mod file;
 mod handle;

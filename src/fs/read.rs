@@ -6,8 +6,9 @@ use std::collections::hash_map::Entry;
 use bytes::Bytes;
 
 use crate::codec;
+use crate::content::buffers::Buffer;
 use crate::content::cache::{Block, BlockCache, BlockKey};
-use crate::content::pack::{MAX_BLOCK, open_block, pack_key};
+use crate::content::pack::{MAX_BLOCK, open_large_block, pack_key};
 use crate::content::store::StoreError;
 use crate::error::{Error, Result, Status};
 use crate::filespace::{LateFailure, Link, PendingBlocks, ReadError, View, pack_object_key};
@@ -102,30 +103,67 @@ impl Version {
         Ok(())
     }
 
+    /// Whether the block with the byte at `at` needs not be fetched.
+    pub(super) fn is_warm(&self, link: &Link, at: u64) -> bool {
+        let n = self.extents.partition_point(|e| e.end() <= at);
+        let Some(extent) = self.extents.get(n).filter(|e| e.offset <= at) else { return true };
+        let Some(pack) = PackId::from_slice(&extent.pack) else { return true };
+        let index = (u64::from(extent.skip) + at - extent.offset) / u64::from(extent.block_length.max(1));
+        let key = BlockKey { instance: link.instance(), pack, number: extent.block + index as u32 };
+        BlockCache::process().has(&key)
+    }
+
+    /// Brings the blocks of `[from, to)` into the cache.
+    pub(super) fn warm(&self, link: &Link, from: u64, to: u64) -> Result<()> {
+        let first = self.extents.partition_point(|e| e.end() <= from);
+        for extent in self.extents[first..].iter().take_while(|e| e.offset < to) {
+            let (from, to) = (extent.offset.max(from), extent.end().min(to));
+            self.for_blocks(link, extent, from, to - from, |_, _, _| Ok(()))?;
+        }
+        Ok(())
+    }
+
     /// Fills `out` with the bytes of an extent from the file offset `from` on.
     fn read_extent(&self, link: &Link, extent: &Extent, from: u64, out: &mut [u8]) -> Result<()> {
+        let mut done = 0;
+        self.for_blocks(link, extent, from, out.len() as u64, |block, skip, wanted| {
+            let bytes: &[u8] = block.as_ref();
+            let piece = bytes
+                .get(skip..skip + wanted)
+                .ok_or_else(|| damaged("a block is shorter than its extent"))?;
+            out[done..done + wanted].copy_from_slice(piece);
+            done += wanted;
+            Ok(())
+        })
+    }
+
+    /// Each block of `len` bytes of an extent from the file offset `from` on, with the part of it that is meant.
+    fn for_blocks(
+        &self,
+        link: &Link,
+        extent: &Extent,
+        from: u64,
+        len: u64,
+        mut each: impl FnMut(&Block, usize, usize) -> Result<()>,
+    ) -> Result<()> {
         let pack = PackId::from_slice(&extent.pack).ok_or_else(|| damaged("an extent without a pack"))?;
         let record = self.packs.get(&pack).ok_or_else(|| damaged("an extent without its pack"))?;
         let unit = u64::from(extent.block_length.max(1));
         let start = u64::from(extent.skip) + (from - extent.offset);
-        let last = (start + out.len() as u64 - 1) / unit;
+        let last = (start + len - 1) / unit;
         let pending = self.pending.get(&pack);
         let mut run = Run { link, extent, pack, record, pending, last, fetched: None };
         let mut done = 0;
-        while done < out.len() {
-            let at = start + done as u64;
+        while done < len {
+            let at = start + done;
             let (index, skip) = (at / unit, (at % unit) as usize);
             let key = BlockKey { instance: link.instance(), pack, number: extent.block + index as u32 };
             let block = match BlockCache::process().get(&key) {
                 Some(block) => block,
                 None => BlockCache::process().get_or_load(&key, || run.load(index))?,
             };
-            let bytes: &[u8] = (*block).as_ref();
-            let wanted = (unit as usize - skip).min(out.len() - done);
-            let piece = bytes
-                .get(skip..skip + wanted)
-                .ok_or_else(|| damaged("a block is shorter than its extent"))?;
-            out[done..done + wanted].copy_from_slice(piece);
+            let wanted = (unit - skip as u64).min(len - done);
+            each(&block, skip, wanted as usize)?;
             done += wanted;
         }
         Ok(())
@@ -148,7 +186,7 @@ struct Run<'a> {
 struct Fetched {
     /// Where `bytes` starts in the object.
     offset: u64,
-    bytes: Bytes,
+    bytes: Buffer,
 }
 
 impl Run<'_> {
@@ -179,11 +217,11 @@ impl Run<'_> {
         let key = pack_object_key(self.link, self.record, self.pack)?;
         let number = u64::from(self.extent.block) + index;
         let stored = bytes.get(start..start + length as usize).ok_or_else(|| damaged("a block is cut"))?;
-        let plain = open_block(&key, number, stored).map_err(|e| {
+        let plain = open_large_block(&key, number, stored).map_err(|e| {
             let what = format!("block {number} of {} cannot be trusted", describe(self.pack));
             Error::new(Status::Integrity, what).caused_by(e)
         })?;
-        Ok(Block::new(plain.into()))
+        Ok(Block::new(plain))
     }
 
     /// Fetches a block and those behind it that are wanted too.
@@ -202,19 +240,22 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn fetch_range(&self, offset: u64, length: u64) -> Result<Bytes> {
+    fn fetch_range(&self, offset: u64, length: u64) -> Result<Buffer> {
         let key = match (self.pack.slot(), Hash::from_slice(&self.record.out_of_line)) {
-            (Some(slot), None) => return self.link.read_slot(slot, offset, length as u32),
+            (Some(slot), None) => {
+                return Ok(Vec::from(self.link.read_slot(slot, offset, length as u32)?).into());
+            }
             (Some(_), Some(hash)) => crate::filespace::payload_key(&hash),
             (None, _) => pack_key(&self.pack.0),
         };
-        match self.link.store().get_range(&key, offset, length as usize) {
+        let mut bytes = Buffer::new(length as usize);
+        match self.link.store().get_range_into(&key, offset, &mut bytes) {
             Err(error @ StoreError::NotFound { .. }) => {
                 self.link.refresh()?;
                 let live = self.link.read(|state| Ok(state.pack(self.pack)?))?.is_some_and(|p| p.live > 0);
                 Err(if live { error.into() } else { stale(self.pack).caused_by(error) })
             }
-            other => Ok(other?),
+            other => Ok(other.map(|()| bytes)?),
         }
     }
 

@@ -103,12 +103,17 @@ impl Store for FolderStore {
     }
 
     fn get_range(&self, key: &str, offset: u64, len: usize) -> Result<Bytes, StoreError> {
-        let file = self.opened(key).map_err(|e| StoreError::io(key, e))?;
         let mut bytes = vec![0; len];
-        match file.read_exact_at(&mut bytes, offset) {
-            Ok(()) => Ok(bytes.into()),
+        self.get_range_into(key, offset, &mut bytes)?;
+        Ok(bytes.into())
+    }
+
+    fn get_range_into(&self, key: &str, offset: u64, out: &mut [u8]) -> Result<(), StoreError> {
+        let file = self.opened(key).map_err(|e| StoreError::io(key, e))?;
+        match file.read_exact_at(out, offset) {
+            Ok(()) => Ok(()),
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
-                Err(StoreError::Short { key: key.to_owned(), offset, len })
+                Err(StoreError::Short { key: key.to_owned(), offset, len: out.len() })
             }
             Err(e) => Err(StoreError::io(key, e)),
         }

@@ -29,6 +29,16 @@ pub trait Store: Send + Sync {
     /// A range of an object, exactly `len` bytes.
     fn get_range(&self, key: &str, offset: u64, len: usize) -> Result<Bytes, StoreError>;
 
+    /// The same into the caller's bytes.
+    fn get_range_into(&self, key: &str, offset: u64, out: &mut [u8]) -> Result<(), StoreError> {
+        let bytes = self.get_range(key, offset, out.len())?;
+        if bytes.len() != out.len() {
+            return Err(StoreError::Short { key: key.to_owned(), offset, len: out.len() });
+        }
+        out.copy_from_slice(&bytes);
+        Ok(())
+    }
+
     /// The keys that start with `prefix`, which ends in `/`; in no order.
     fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError>;
 
