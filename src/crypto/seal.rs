@@ -32,6 +32,8 @@ pub enum Kind {
     Name = 4,
     /// Manifest of a checkpoint.
     Manifest = 5,
+    /// Journal of a link.
+    Journal = 6,
 }
 
 /// How the plain bytes of a chunk are compressed.

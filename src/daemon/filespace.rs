@@ -1,5 +1,6 @@
 //! A filespace as a daemon has it linked.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -73,6 +74,7 @@ impl Filespace {
         workspace: &Workspace,
         info: FilespaceInfo,
         request: LinkRequest,
+        folder: Option<PathBuf>,
     ) -> Result<Arc<Filespace>> {
         let options = LinkOptions {
             read_only: request.read_only,
@@ -81,7 +83,7 @@ impl Filespace {
             max_staleness: request.max_staleness,
             at_least: request.at_least,
         };
-        let link = workspace.link(info.id, options)?;
+        let link = workspace.link(info.id, options, folder)?;
         let fs = FileSystem::new(link, request.root.clone())?;
         let workspace_name = workspace.name().to_owned();
         Ok(Arc::new(Filespace { info, workspace_name, request, fs, linked: AtomicBool::new(true) }))

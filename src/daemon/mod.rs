@@ -192,11 +192,12 @@ impl Daemon {
                 format!("filespace {:?} is linked with other options; unlink it first", linked.info().name);
             return Err(Error::new(Status::InvalidArgument, what));
         }
-        match &*self.running.lock() {
+        let folder = match &*self.running.lock() {
             Some(running) => running.storage.filespace(id)?,
             None => return Err(not_running()),
         };
-        let filespace = Filespace::link(workspace, workspace.filespace_with_id(id)?, request)?;
+        let folder = matches!(self.storage, StorageMode::Physical { .. }).then_some(folder);
+        let filespace = Filespace::link(workspace, workspace.filespace_with_id(id)?, request, folder)?;
         // Only stop takes it away, and that waits.
         let mut running = self.running.lock();
         let links = &mut running.as_mut().ok_or_else(not_running)?.links;

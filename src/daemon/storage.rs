@@ -1,7 +1,8 @@
 //! Where a daemon keeps what it keeps on the local disk, and how that is cleaned up.
 //!
 //! SANDBOXED: a temporary folder, removed at stop; what a killed process left behind is removed by the
-//! next start. PHYSICAL: `.lucid/<filespace id>/` under a root, removed at stop unless it is to persist. In both a
+//! next start. PHYSICAL: `.lucid/<filespace id>/` under a root, removed at stop unless it is to persist or a journal in it
+//! holds something. In both a
 //! `lock` file is held locked while the daemon runs.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
@@ -10,6 +11,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, Status};
+use crate::filespace::JOURNAL;
 use crate::ids::LogId;
 
 const SANDBOX_PREFIX: &str = "lucidlink-";
@@ -75,7 +77,7 @@ impl Storage {
 
     /// Gives the folder back, and removes it unless it is to stay.
     pub fn close(mut self) -> Result<()> {
-        let removed = match self.persist {
+        let removed = match self.is_kept() {
             true => Ok(()),
             false => std::fs::remove_dir_all(&self.folder),
         };
@@ -85,6 +87,12 @@ impl Storage {
 }
 
 impl Storage {
+    /// Whether it stays: because that was asked for, or because a journal in it holds what the log does not have.
+    fn is_kept(&self) -> bool {
+        let filespaces = || std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        self.persist || filespaces().any(|filespace| filespace.path().join(JOURNAL).exists())
+    }
+
     /// Said aloud: a forked child may hold the file open for longer.
     fn unlock(&mut self) {
         if let Some(lock) = self.lock.take() {
@@ -96,7 +104,7 @@ impl Storage {
 impl Drop for Storage {
     /// A daemon that is dropped without stop still leaves nothing behind.
     fn drop(&mut self) {
-        if self.lock.is_some() && !self.persist {
+        if self.lock.is_some() && !self.is_kept() {
             let _ = std::fs::remove_dir_all(&self.folder);
         }
         self.unlock();

@@ -169,10 +169,7 @@ pub unsafe extern "C" fn ll_filespace_acknowledge_failures(
     upto: u64,
     err: *mut ll_error,
 ) -> ll_status {
-    guard(0, err, || {
-        linked(filespace)?.0.fs().link().acknowledge_failures(upto);
-        Ok(())
-    })
+    guard(0, err, || linked(filespace)?.0.fs().link().acknowledge_failures(upto))
 }
 
 /// Sets the size of a late failure and zeroes the rest, for languages that cannot use LL_LATE_FAILURE_INIT.

@@ -10,15 +10,16 @@ use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::draft::Draft;
+use super::journal::{Journal, JournaledSession, Place};
 use super::link::{Link, ReadError};
 use super::offer::Offer;
 use super::pending::{Answer, LateFailure, Pending, Queue, Ticket};
 use super::view::View;
 use crate::error::{Error, Result, Status};
 use crate::ids::{Ino, PackId, Seq, SessionId, SessionNo};
-use crate::state::Refusal;
 use crate::state::ops::{CloseSession, Op, OpenSession};
 use crate::state::value::{Outcome, Session};
+use crate::state::{Refusal, Tables};
 
 /// How long the background waits for more to come into a commit.
 const LINGER: Duration = Duration::from_millis(100);
@@ -85,6 +86,17 @@ pub(super) struct OwnSession {
     /// The last commit that was consumed.
     k: u64,
     next_ino: u32,
+}
+
+impl OwnSession {
+    pub(super) fn journaled(&self) -> JournaledSession {
+        JournaledSession { id: self.id, number: self.number, k: self.k, inos: self.next_ino }
+    }
+
+    pub(super) fn resumed(session: JournaledSession) -> OwnSession {
+        let JournaledSession { id, number, k, inos } = session;
+        OwnSession { id, number, k, next_ino: inos }
+    }
 }
 
 /// The right to commit, which one thread has at a time. When it ends, whatever happens, who waits is woken.
@@ -190,9 +202,8 @@ impl Link {
                 continue;
             }
             let ticket = wait.then(Arc::<Ticket>::default);
-            let shown = plan(&view).and_then(|draft| {
-                Ok(queue.show(&mut view, self.account.key_id(), path, draft, ticket.clone())?)
-            });
+            let shown = plan(&view)
+                .and_then(|draft| queue.show(&mut view, self.account.key_id(), path, draft, ticket.clone()));
             drop(view);
             let (at, outcome) = match shown {
                 Ok(shown) => shown,
@@ -274,6 +285,15 @@ impl Link {
         }
     }
 
+    /// Starts that thread if something waits already.
+    pub(super) fn resume_background(self: &Arc<Link>) {
+        let mut queue = self.committer.queue.lock();
+        if !queue.is_empty() && !std::mem::replace(&mut queue.flusher, true) {
+            drop(queue);
+            self.start_flusher();
+        }
+    }
+
     /// Relaxed mode: the thread that commits what nobody waits for, until nothing is left.
     fn start_flusher(self: &Arc<Link>) {
         let link = self.clone();
@@ -330,8 +350,8 @@ impl Link {
     }
 
     /// Forgets the late failures up to a number, and what they were to write.
-    pub fn acknowledge_failures(&self, upto: u64) {
-        self.committer.queue.lock().acknowledge(upto);
+    pub fn acknowledge_failures(&self, upto: u64) -> Result<()> {
+        self.committer.queue.lock().acknowledge(upto)
     }
 
     /// The inode that a number of this link stands for by now.
@@ -373,7 +393,6 @@ impl Link {
     }
 
     fn session_in(&self, view: &View, id: SessionId) -> Result<Option<Session>, crate::state::Stop> {
-        use crate::state::Tables;
         view.committed.session(id)
     }
 
@@ -399,10 +418,13 @@ impl Link {
     pub fn new_ino(&self) -> Result<Ino> {
         let mut queue = self.queue_with_session()?;
         let session = queue.session.as_mut().ok_or_else(no_session)?;
-        session.next_ino = session.next_ino.checked_add(1).ok_or_else(|| {
+        let (number, next) = (session.number, session.next_ino.checked_add(1));
+        let next = next.ok_or_else(|| {
             Error::new(Status::NoSpace, "this session has created 2^32 files; link the filespace again")
         })?;
-        Ok(Ino::new(session.number, session.next_ino))
+        session.next_ino = next;
+        queue.record_inos(next)?;
+        Ok(Ino::new(number, next))
     }
 
     /// A new pack id of this link's session, which is opened if it is not.
@@ -473,6 +495,65 @@ impl Link {
         }
     }
 
+    /// A commit of the queue's is about to be offered.
+    pub(super) fn record_offer(&self, offer: &Offer) -> Result<()> {
+        let (session, k, slot) = offer.sealed();
+        self.committer.queue.lock().record_offer(session, k, slot)
+    }
+
+    /// Whether an offer is that of the queue's first.
+    pub(super) fn is_in_flight(&self, offer: &Offer) -> bool {
+        let (session, k, _) = offer.sealed();
+        self.committer.queue.lock().in_flight == Some((session, k))
+    }
+
+    /// Goes on where a link of the same storage was when its process died: what it had acknowledged waits again, and
+    /// what became of its last commit is found out.
+    pub(super) fn recover(&self, place: Place) -> Result<()> {
+        let recovered = Journal::read(&place)?;
+        let (session, in_flight) = (recovered.session, &recovered.in_flight);
+        let slot = in_flight.as_ref().map(|in_flight| in_flight.slot.clone());
+        let own =
+            session.map(|s| self.read_committed(|state| Ok(state.session(s.id)?))).transpose()?.flatten();
+        let goes_on = own.is_some_and(|own| {
+            let known = session.map_or(0, |s| s.k);
+            !own.closed && (own.last_k == known || in_flight.as_ref().is_some_and(|f| f.k == own.last_k))
+        });
+        let is_strict = self.commit_mode() == CommitMode::Wait;
+        let mut queue = self.committer.queue.lock();
+        queue.recover(place, recovered);
+        if queue.is_empty() {
+            return if is_strict { queue.leave_journal() } else { Ok(()) };
+        }
+        if !goes_on {
+            let what = "the session in which it was acknowledged was ended, or somebody else went on with it";
+            queue.fail(&Arc::new(Error::new(Status::NotLinked, what)), true);
+            queue.session = None;
+            return Ok(());
+        }
+        let blocks = queue.taken_blocks();
+        let mut turn = self.committer.take_turn(&mut queue);
+        drop(queue);
+        if let Some(slot) = slot {
+            let offer = self.restore_offer(slot, blocks)?;
+            let (session, k, _) = offer.sealed();
+            self.committer.queue.lock().in_flight = Some((session, k));
+            turn.unsettled = Some(offer);
+        }
+        self.settle_last(&mut turn, self.deadline())?;
+        drop(turn);
+        if !is_strict {
+            return self.renew_view();
+        }
+        self.drain(self.deadline())?;
+        self.committer.queue.lock().leave_journal()
+    }
+
+    /// The link has ended: nothing is left in its journal, or it is kept.
+    pub(super) fn end_journal(&self) -> Result<()> {
+        self.committer.queue.lock().leave_journal()
+    }
+
     /// A commit of the queue's was consumed.
     fn settle(&self, consumed: Session) {
         let mut queue = self.committer.queue.lock();
@@ -489,7 +570,7 @@ impl Link {
             none => none.insert(self.open_session(deadline)?),
         };
         let mut offer = self.make_offer(session.id, session.number, session.k + 1, drafts)?;
-        self.committer.queue.lock().in_flight = Some((session.id, session.k + 1));
+        self.record_offer(&offer)?;
         match self.bring(&mut offer, deadline) {
             Ok(consumed) => {
                 session.k = consumed.last_k;

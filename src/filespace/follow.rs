@@ -190,6 +190,14 @@ impl Link {
         Ok(Body::decode_canonical(&plain).map(|body| (body, base + stored as u64)))
     }
 
+    /// The same of a slot that this link's account sealed.
+    pub(super) fn open_own_body(&self, slot: &SlotView<'_>) -> Result<Option<(Body, u64)>> {
+        self.open_body(slot, slot.envelope()).map_err(|error| match error {
+            JudgeError::Error(error) => error,
+            JudgeError::Stop(stop) => Error::new(Status::Internal, "the state was asked").caused_by(stop),
+        })
+    }
+
     /// The key under which a commit is sealed.
     fn commit_key(&self, envelope: &Envelope) -> Result<ObjectKey> {
         let object = commit_object(envelope.session.0, envelope.k);

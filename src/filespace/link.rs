@@ -1,5 +1,6 @@
 //! The parts of a linked filespace, and how reads see its state.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use super::commit::{CommitMode, Committer};
 use super::durable::Foreign;
 use super::freshness::Freshness;
 use super::genesis::Genesis;
+use super::journal::Place;
 use super::position::Position;
 use super::view::View;
 use crate::content::cache::BlockCache;
@@ -108,6 +110,8 @@ pub struct LinkParts {
     pub keyring: Keyring,
     /// Where work in the background runs.
     pub runtime: Handle,
+    /// Where files may be kept that outlive the process; none: nowhere.
+    pub folder: Option<PathBuf>,
 }
 
 #[derive(Clone)]
@@ -145,7 +149,7 @@ static INSTANCES: AtomicU64 = AtomicU64::new(1);
 impl Link {
     /// Opens a filespace: checks its genesis, takes the newest checkpoint and follows the log to its end.
     pub fn open(parts: LinkParts, options: LinkOptions) -> Result<Arc<Link>> {
-        let LinkParts { id, env, log, store, account, keyring, runtime } = parts;
+        let LinkParts { id, env, log, store, account, keyring, runtime, folder } = parts;
         let slots = log.read(Seq(0), 1, usize::MAX)?;
         let (_, genesis) = slots.first().filter(|(n, _)| *n == Seq(0)).ok_or_else(|| {
             Error::new(Status::Integrity, format!("the log of filespace {id} has no genesis"))
@@ -202,7 +206,13 @@ impl Link {
                 format!("account {key_id} is not a member of filespace {id}; ask an admin for a grant"),
             ));
         }
-        Ok(Arc::new(link))
+        if let Some(folder) = folder.filter(|_| !link.is_read_only()) {
+            let (keyring, env) = (link.keyring.clone(), link.env.clone());
+            link.recover(Place { folder, id, keyring, env })?;
+        }
+        let link = Arc::new(link);
+        link.resume_background();
+        Ok(link)
     }
 
     /// Reads the state as it is, without asking the log. What is not local is loaded and the read repeated, so
@@ -285,7 +295,9 @@ impl Link {
         if !self.shut() || self.broken.read().is_some() {
             return Ok(());
         }
-        drained.and(self.close_session()).and(self.check_late())
+        let ended = drained.and(self.close_session());
+        let kept = self.end_journal();
+        ended.and(kept).and(self.check_late())
     }
 
     /// Refuses everything from now on, without a word to the log: the session is left to expire. What was

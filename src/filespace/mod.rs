@@ -6,6 +6,7 @@
 //! - `commit`: the session and its commits; calls that wait at the same time share one (group commit).
 //! - `pending`: what waits to be committed; what the log refused later (relaxed mode).
 //! - [`position`]: a position that another program can wait for.
+//! - `journal`: what was acknowledged in relaxed mode, kept in a file until the log has it.
 //! - `view`: the committed state and what waits on top of it; `freshness` says when to look at the log.
 //! - `offer`: one commit, sealed and offered until it is consumed.
 //! - `draft`: what a call wants committed, before it has a place in a commit.
@@ -19,6 +20,7 @@ mod durable;
 mod follow;
 mod freshness;
 pub mod genesis;
+mod journal;
 pub mod link;
 mod offer;
 mod pending;
@@ -29,6 +31,7 @@ pub(crate) use checkpoint::pack_object_key;
 pub use commit::{CommitError, CommitMode, Committed};
 pub use draft::{Draft, InlineBlock, block_extent, inline_extent};
 pub(crate) use follow::payload_key;
+pub(crate) use journal::JOURNAL;
 pub use link::{Link, LinkOptions, LinkParts, ReadError};
 pub(crate) use offer::registration;
 pub use pending::LateFailure;

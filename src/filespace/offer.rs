@@ -13,12 +13,12 @@ use super::follow::{Own, commit_object, payload_key};
 use super::link::{Link, deleted, forked};
 use crate::content::pack::PackWriter;
 use crate::content::writer::{StoredPack, put_pack};
-use crate::crypto::seal::Kind;
+use crate::crypto::seal::{CHUNK_OVERHEAD, Kind};
 use crate::crypto::sha256;
 use crate::error::{Error, Result, Status};
 use crate::ids::{Incarnation, PackId, Seq, SessionId, SessionNo};
 use crate::log::Append;
-use crate::log::envelope::{self, Envelope, HEAD, InlineLayout, MAX_SLOT};
+use crate::log::envelope::{self, Envelope, HEAD, InlineLayout, MAX_SLOT, SlotView};
 use crate::state::ops::{Body, NewPack};
 use crate::state::value::{Role, Session};
 use crate::state::{Tables, WINDOW};
@@ -42,6 +42,13 @@ pub(super) struct Offer {
     incarnation: Incarnation,
     /// An answer was lost: the bytes may be in the log, or arrive there later.
     unknown: bool,
+}
+
+impl Offer {
+    /// Session, number and bytes.
+    pub(super) fn sealed(&self) -> (SessionId, u64, &[u8]) {
+        (self.session, self.k, &self.slot)
+    }
 }
 
 impl Link {
@@ -82,6 +89,26 @@ impl Link {
         Ok(offer)
     }
 
+    /// A commit that was sealed by an earlier process of this session, with the blocks of its transactions.
+    pub(super) fn restore_offer(&self, slot: Bytes, blocks: Vec<InlineBlock>) -> Result<Offer> {
+        let broken = || Error::new(Status::Integrity, "the journal holds a commit that does not open");
+        let view = SlotView::parse(&slot).map_err(|e| broken().caused_by(e))?;
+        let envelope = view.envelope().clone();
+        let (body, _) = self.open_own_body(&view)?.ok_or_else(broken)?;
+        let is_inline = blocks.iter().map(|b| b.data.len() + CHUNK_OVERHEAD).sum::<usize>() <= MAX_INLINE;
+        Ok(Offer {
+            session: envelope.session,
+            k: envelope.k,
+            body,
+            inline: if is_inline { blocks } else { Vec::new() },
+            slot: slot.into(),
+            seen: envelope.seen,
+            generation: envelope.generation,
+            incarnation: envelope.incarnation,
+            unknown: true,
+        })
+    }
+
     /// Offers a commit until it is consumed, and returns its session as it is then. An error that is marked as
     /// perhaps applied leaves the offer open: it must be offered again before the session goes on.
     pub(super) fn bring(&self, offer: &mut Offer, deadline: Instant) -> Result<Session> {
@@ -112,6 +139,9 @@ impl Link {
             }
             if self.is_outdated(offer)? {
                 self.seal(offer)?;
+                if self.is_in_flight(offer) {
+                    self.record_offer(offer)?;
+                }
                 // Nothing is left of the bytes that were on their way.
                 offer.unknown = false;
             } else if landed.is_some() {

@@ -9,14 +9,16 @@ use parking_lot::Mutex;
 
 use super::commit::{OwnSession, no_outcome};
 use super::draft::{Draft, InlineBlock};
+use super::journal::{Entry, Journal, JournaledSession, Place, Recovered};
+use super::link::ReadError;
 use super::offer::Offer;
 use super::view::{PendingBlocks, View, pending_position};
 use crate::crypto::seal::ChunkPlace;
-use crate::error::Error;
+use crate::error::{Error, Result, Status};
 use crate::ids::{Hash, Incarnation, Ino, KeyId, PackId, Seq, SessionId};
 use crate::log::envelope::{Envelope, InlineLayout};
 use crate::state::apply;
-use crate::state::ops::Transaction;
+use crate::state::ops::{NewPack, Transaction};
 use crate::state::value::Outcome;
 use crate::state::{Refusal, Stop};
 
@@ -80,12 +82,17 @@ pub struct LateFailure {
     /// Why it has no effect.
     pub error: Arc<Error>,
     /// What it was to do, blocks of content included.
-    pub(crate) transaction: Arc<Transaction>,
-    pub(crate) packs: Arc<Vec<crate::state::ops::NewPack>>,
-    pub(crate) blocks: PendingBlocks,
+    draft: Arc<Draft>,
 }
 
 impl LateFailure {
+    /// What it was to do: its operations, with its blocks as if they were in a pack of their own; the packs that it
+    /// was to publish.
+    pub(crate) fn content(&self) -> (Transaction, PendingBlocks, &[NewPack]) {
+        let (transaction, blocks) = in_place(&self.draft);
+        (transaction, blocks, &self.draft.packs)
+    }
+
     /// The id of the pack that its blocks seem to be in.
     pub(crate) fn pack(&self) -> PackId {
         PackId::of_slot(pending_position(self.number))
@@ -114,6 +121,10 @@ pub(super) struct Queue {
     failures: VecDeque<LateFailure>,
     /// Numbers of inodes of this link that turned out to stand for others.
     renumbered: HashMap<Ino, Ino>,
+    /// Where what is acknowledged is kept until the log has it, if anywhere.
+    place: Option<Place>,
+    /// None: to be written anew.
+    journal: Option<Journal>,
 }
 
 impl Queue {
@@ -160,7 +171,7 @@ impl Queue {
         path: &str,
         draft: Draft,
         ticket: Option<Arc<Ticket>>,
-    ) -> Result<(Seq, Outcome), Stop> {
+    ) -> Result<(Seq, Outcome), ReadError> {
         let (transaction, blocks) = in_place(&draft);
         let number = self.number + 1;
         let mut pending = Pending {
@@ -176,10 +187,105 @@ impl Queue {
         };
         let outcome = pending.put_on(view, key_id, self.session)?;
         if outcome.refusal == 0 {
+            if let Err(error) = self.record(&pending) {
+                view.is_stale = true;
+                return Err(error.into());
+            }
             self.number = number;
             self.push(pending);
         }
         Ok((pending_position(number), outcome))
+    }
+
+    /// Puts a transaction that nobody waits for into the journal.
+    fn record(&mut self, pending: &Pending) -> Result<()> {
+        if let (None, Some(shown), Some(journal)) = (&pending.ticket, &pending.shown, self.journal()?) {
+            journal.acknowledged(shown.number, &shown.path, &pending.draft)?;
+        }
+        Ok(())
+    }
+
+    /// A sealed commit with what was taken is about to be offered.
+    pub(super) fn record_offer(&mut self, session: SessionId, k: u64, slot: &[u8]) -> Result<()> {
+        let numbers: Vec<u64> = self.list.iter().take(self.taken).map(Pending::journaled_number).collect();
+        if let Some(journal) = self.journal()? {
+            journal.offered(k, &numbers, slot)?;
+        }
+        self.in_flight = Some((session, k));
+        Ok(())
+    }
+
+    /// Inode numbers up to one are going to be given.
+    pub(super) fn record_inos(&mut self, upto: u32) -> Result<()> {
+        match self.journal()? {
+            Some(journal) => journal.give_inos(upto),
+            None => Ok(()),
+        }
+    }
+
+    /// The journal, if there is to be one; written anew when it is large, or missed something.
+    fn journal(&mut self) -> Result<Option<&mut Journal>> {
+        let Some(place) = &self.place else { return Ok(None) };
+        let is_wanted = self.in_flight.is_none() && self.journal.as_ref().is_none_or(Journal::is_large);
+        if is_wanted {
+            let session = match &self.session {
+                Some(session) => session.journaled(),
+                None => JournaledSession::none(),
+            };
+            let failed = self.failures.iter().map(|f| (f.number, f.path.as_str(), &*f.draft));
+            let waiting = self.list.iter().filter(|p| p.ticket.is_none());
+            let waiting =
+                waiting.filter_map(|p| p.shown.as_ref().map(|s| (s.number, s.path.as_str(), &p.draft)));
+            let failures = self.failures.iter().map(|f| (f.number, &*f.error));
+            self.journal = Some(Journal::create(place, session, failed.chain(waiting), failures)?);
+        }
+        Ok(self.journal.as_mut())
+    }
+
+    /// So many of the first in the journal are settled, the last `failed` late failures among them.
+    fn record_settled(&mut self, k: u64, count: usize, failed: usize) {
+        let Some(journal) = &mut self.journal else { return };
+        let known = self.failures.len() - failed;
+        let failures = self.failures.iter().skip(known).map(|f| (f.number, &*f.error));
+        if journal.settled(k, count, failures).is_err() {
+            // It is written anew before anything else is acknowledged or offered.
+            self.journal = None;
+        }
+    }
+
+    /// What a link of the same place left behind when its process died.
+    pub(super) fn recover(&mut self, place: Place, recovered: Recovered) {
+        let last = recovered.pending.iter().chain(&recovered.failed).map(|entry| entry.number).max();
+        self.number = last.unwrap_or(0);
+        self.place = Some(place);
+        self.failures = recovered.failed.into_iter().map(LateFailure::recovered).collect();
+        let mut waiting = recovered.pending.into_iter().map(Pending::recovered);
+        if let Some(in_flight) = &recovered.in_flight {
+            for number in &in_flight.numbers {
+                let next = match number {
+                    0 => Some(Pending::new(Draft::default(), Arc::default())),
+                    _ => waiting.next(),
+                };
+                next.into_iter().for_each(|pending| self.push(pending));
+            }
+            self.taken = self.list.len();
+        }
+        waiting.for_each(|pending| self.push(pending));
+        self.session = recovered.session.filter(|_| !self.list.is_empty()).map(OwnSession::resumed);
+    }
+
+    /// Blocks of what was taken.
+    pub(super) fn taken_blocks(&self) -> Vec<InlineBlock> {
+        self.list.iter().take(self.taken).flat_map(|p| p.draft.inline.iter().cloned()).collect()
+    }
+
+    /// The link ends, or will not need it: it goes when nothing waits in it.
+    pub(super) fn leave_journal(&mut self) -> Result<()> {
+        if !self.failures.is_empty() || !self.list.is_empty() {
+            return Ok(());
+        }
+        self.journal = None;
+        self.place.take().map_or(Ok(()), |place| Journal::remove(&place))
     }
 
     /// Shows on the view what the list has.
@@ -208,9 +314,11 @@ impl Queue {
 
     /// The commit under way was consumed: everybody in it is told what became of it.
     pub(super) fn settle(&mut self, at: Seq, outcomes: Vec<Outcome>) {
-        self.in_flight = None;
+        let k = self.in_flight.take().map_or(0, |(_, k)| k);
         let mut outcomes = outcomes.into_iter();
-        for pending in self.remove_taken() {
+        let (taken, known) = (self.remove_taken(), self.failures.len());
+        let journaled = taken.iter().filter(|p| p.journaled_number() != 0).count();
+        for pending in taken {
             // A body that this link sealed decodes here, so there is an outcome for each.
             let answer = outcomes.next().map(|o| (at, o)).ok_or_else(|| Arc::new(no_outcome()));
             if let Ok((_, outcome)) = &answer {
@@ -218,12 +326,14 @@ impl Queue {
             }
             self.tell(pending, answer);
         }
+        self.record_settled(k, journaled, self.failures.len() - known);
     }
 
     /// The commit under way has no effect, and never will. Who waits is told; what nobody waits for is tried again,
     /// or, if that is of no use, has failed.
     pub(super) fn fail(&mut self, error: &Arc<Error>, is_final: bool) {
         self.in_flight = None;
+        let known = self.failures.len();
         let concerned = if is_final { self.list.len() } else { self.taken };
         self.taken = concerned;
         let (told, kept): (Vec<_>, Vec<_>) =
@@ -232,7 +342,10 @@ impl Queue {
             self.bytes += pending.draft.inline_bytes();
             self.list.push_front(pending);
         }
+        let journaled = told.iter().filter(|p| p.journaled_number() != 0).count();
         told.into_iter().for_each(|pending| self.tell(pending, Err(error.clone())));
+        let k = self.session.map_or(0, |session| session.journaled().k);
+        self.record_settled(k, journaled, self.failures.len() - known);
     }
 
     /// The outcome of the commit under way is not known: who waits is told that, and once more when it is.
@@ -272,8 +385,12 @@ impl Queue {
     }
 
     /// Forgets the late failures up to a number.
-    pub(super) fn acknowledge(&mut self, upto: u64) {
+    pub(super) fn acknowledge(&mut self, upto: u64) -> Result<()> {
         self.failures.retain(|f| f.number > upto);
+        match self.journal()? {
+            Some(journal) => journal.forgotten(upto),
+            None => Ok(()),
+        }
     }
 
     fn remove_taken(&mut self) -> Vec<Pending> {
@@ -291,14 +408,8 @@ impl Queue {
                     Ok((_, outcome)) => Arc::new(late(Refusal::from_code(outcome.refusal))),
                     Err(error) => error,
                 };
-                self.failures.push_back(LateFailure {
-                    number: shown.number,
-                    path: shown.path,
-                    error,
-                    transaction: Arc::new(shown.transaction),
-                    packs: Arc::new(pending.draft.packs),
-                    blocks: shown.blocks,
-                });
+                let (number, path, draft) = (shown.number, shown.path, Arc::new(pending.draft));
+                self.failures.push_back(LateFailure { number, path, error, draft });
             }
             (None, None) => {}
         }
@@ -310,6 +421,8 @@ impl Queue {
         if foreseen.is_none_or(|foreseen| *foreseen == outcome.redirects) {
             return;
         }
+        // The journal has the old numbers.
+        self.journal = None;
         let pairs = outcome.redirects.chunks_exact(2);
         self.renumbered.extend(pairs.map(|pair| (Ino(pair[0]), Ino(pair[1]))));
         let renumbered = &self.renumbered;
@@ -323,7 +436,28 @@ impl Queue {
     }
 }
 
+impl LateFailure {
+    fn recovered(entry: Entry) -> LateFailure {
+        let (status, message) = entry.failure.unwrap_or((Status::Internal, String::new()));
+        let error = Arc::new(Error::new(status, message));
+        LateFailure { number: entry.number, path: entry.path, error, draft: Arc::new(entry.draft) }
+    }
+}
+
 impl Pending {
+    fn recovered(entry: Entry) -> Pending {
+        let Entry { number, path, draft, failure: _ } = entry;
+        let (transaction, blocks) = in_place(&draft);
+        let outcome = Outcome::default();
+        let shown = Some(Shown { number, path, transaction, blocks, outcome });
+        Pending { draft, ticket: None, shown }
+    }
+
+    /// Its number in the journal; 0: it is not in it.
+    fn journaled_number(&self) -> u64 {
+        self.shown.as_ref().filter(|_| self.ticket.is_none()).map_or(0, |shown| shown.number)
+    }
+
     /// Its draft for a commit. The view goes on showing it, if it does.
     fn take(&mut self) -> Draft {
         match &self.shown {
@@ -384,6 +518,6 @@ fn envelope(key_id: KeyId, session: &OwnSession) -> Envelope {
 }
 
 fn late(refusal: Option<Refusal>) -> Error {
-    let status = refusal.map_or(crate::error::Status::UpgradeRequired, Refusal::status);
+    let status = refusal.map_or(Status::UpgradeRequired, Refusal::status);
     Error::new(status, "another client's change came first, and this one has no effect")
 }

@@ -52,7 +52,8 @@ impl Version {
 
     /// The content that a change was to write which the log refused; none if it was not to write any.
     pub(super) fn of_late_failure(failure: &LateFailure) -> Option<Version> {
-        let mut content = failure.transaction.ops.iter().filter_map(|operation| match &operation.op {
+        let (transaction, blocks, packs_of_it) = failure.content();
+        let mut content = transaction.ops.iter().filter_map(|operation| match &operation.op {
             Some(Op::Replace(content) | Op::Write(content) | Op::Append(content)) => Some(content),
             _ => None,
         });
@@ -63,12 +64,12 @@ impl Version {
         };
         let extents = coalesce(content.extents.iter().map(own).collect());
         let mut packs = HashMap::from([(failure.pack(), Pack::default())]);
-        packs.extend(failure.packs.iter().filter_map(|new| {
+        packs.extend(packs_of_it.iter().filter_map(|new| {
             let (generation, salt) = (new.generation, new.salt.clone());
             Some((PackId::from_slice(&new.id)?, Pack { generation, salt, size: new.size, ..Pack::default() }))
         }));
         let size = extents.last().map_or(0, Extent::end).max(content.size);
-        let pending = HashMap::from([(failure.pack(), failure.blocks.clone())]);
+        let pending = HashMap::from([(failure.pack(), blocks)]);
         Some(Version { size, extents, packs, pending })
     }
 

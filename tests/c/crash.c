@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -51,6 +52,7 @@ static struct random dice;
 static struct model models[WRITERS];
 static struct report pending[WRITERS]; /* is_done: there is none */
 static struct channel reports;
+static int is_relaxed;
 /* How a phase chooses what to do. */
 static struct report (*choose)(const struct model *model, struct random *random);
 
@@ -206,13 +208,56 @@ struct order {
     uint64_t seed;
 };
 
+/* In relaxed mode each writer has storage of its own, with a journal in it. */
+static void storage_of(char *path, size_t size, int writer)
+{
+    snprintf(path, size, "%s/storage %d", world.folder, writer);
+}
+
+static void open_session(int writer, int persists, struct session *session)
+{
+    char root[2 * PATH_SIZE];
+    ll_config config;
+    ll_link_options options = LL_LINK_OPTIONS_INIT;
+    ll_storage_options storage = LL_STORAGE_OPTIONS_INIT;
+    if (!is_relaxed) {
+        session_open(&world, session);
+        return;
+    }
+    storage_of(root, sizeof root, writer);
+    storage.mode = LL_STORAGE_PHYSICAL;
+    storage.persist_on_exit = (uint32_t)persists;
+    storage.root_path = root;
+    options.name = PROJECTS;
+    options.consistency = LL_CONSISTENCY_RELAXED;
+    config = world_config(&world);
+    MUST(ll_daemon_new(config, &storage, &session->daemon, ERR));
+    ll_config_free(config);
+    MUST(ll_daemon_start(session->daemon, ERR));
+    MUST(ll_authenticate(session->daemon, world.token, &session->workspace, ERR));
+    MUST(ll_workspace_link_filespace(session->workspace, &options, &session->fs, ERR));
+}
+
+/* Whoever has the storage of the killed finishes what they had acknowledged. */
+static void finish(void *argument)
+{
+    const int *persists = argument;
+    struct session session;
+    int writer;
+    for (writer = 0; writer < WRITERS; writer++) {
+        open_session(writer, *persists, &session);
+        OK(ll_filespace_sync_all(session.fs, NULL, ERR));
+        session_close(&session);
+    }
+}
+
 /* Goes on until it is killed. */
 static void write_for_ever(void *argument)
 {
     struct order *order = argument;
     struct random random = {order->seed};
     struct session session;
-    session_open(&world, &session);
+    open_session(order->writer, 1, &session);
     for (;;) {
         struct report report = choose(&models[order->writer], &random);
         report.writer = order->writer;
@@ -330,7 +375,7 @@ static void one_round(uint64_t after)
     pid_t pids[WRITERS];
     struct channel answers;
     char happened;
-    int writer, status;
+    int writer, status, persists = 1;
 
     channel_make(&reports);
     for (writer = 0; writer < WRITERS; writer++) {
@@ -352,6 +397,8 @@ static void one_round(uint64_t after)
     close(reports.read_end);
 
     channel_make(&answers);
+    if (is_relaxed)
+        REQUIRE(child_succeeded(child_start(finish, &persists)));
     REQUIRE(child_succeeded(child_start(look, &answers)));
     for (writer = 0; writer < WRITERS; writer++) {
         REQUIRE(channel_receive(&answers, &happened, 1));
@@ -424,7 +471,8 @@ static int checkpoints(void)
 
 int main(void)
 {
-    int round, rounds = SCALE(100, 4), many = SCALE(10, 1), writer, slot;
+    int round, rounds = SCALE(100, 4), many = SCALE(10, 1), writer, slot, persists = 0;
+    char root[2 * PATH_SIZE];
     dice.state = check_seed();
     world_make(&world);
     REQUIRE(child_succeeded(child_start(make_directories, NULL)));
@@ -435,6 +483,21 @@ int main(void)
     for (round = 0; round < many; round++)
         one_round(2 * 512 + random_below(&dice, 600));
     CHECK(checkpoints() > 0);
+    is_relaxed = 1;
+    for (writer = 0; writer < WRITERS; writer++) {
+        storage_of(root, sizeof root, writer);
+        REQUIRE(mkdir(root, 0700) == 0);
+    }
+    for (round = 0; round < rounds; round++) {
+        choose = random_below(&dice, 4) == 0 ? small_deed : any_deed;
+        one_round(1 + random_below(&dice, choose == small_deed ? 2000 : 60));
+    }
+    REQUIRE(child_succeeded(child_start(finish, &persists)));
+    for (writer = 0; writer < WRITERS; writer++) {
+        storage_of(root, sizeof root, writer);
+        CHECK(rmdir(root) == 0);
+    }
+    is_relaxed = 0;
     CHECK(child_succeeded(child_start(counts_are_right, NULL)));
     CHECK(host_entries(world.folder) == 1); /* the storage of the killed is cleaned up */
     for (writer = 0; writer < WRITERS; writer++)

@@ -165,10 +165,10 @@ fn what_lost_is_reported_and_its_content_is_kept() {
     }
     assert_eq!(slow.fs.list_dir(&path("/")).unwrap(), ["archive", "mine"], "the view has what the log has");
     let first = failures[0].number;
-    slow.fs.link().acknowledge_failures(first);
+    slow.fs.link().acknowledge_failures(first).unwrap();
     assert_eq!(slow.fs.link().late_failures().len(), 1);
     assert_eq!(slow.fs.open_late_failure(first).err().unwrap().status(), Status::InvalidArgument);
-    slow.fs.link().acknowledge_failures(failures[1].number);
+    slow.fs.link().acknowledge_failures(failures[1].number).unwrap();
     slow.fs.link().check_late().unwrap();
     assert!(place.open(30, 0, Duration::from_secs(5)).fs.list_dir(&path("/archive")).unwrap().is_empty());
 }
