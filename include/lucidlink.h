@@ -95,7 +95,7 @@
 #define LL_STORAGE_SANDBOXED 0
 
 /**
- * The folder .lucid under a root, removed at stop unless persist_on_exit is set.
+ * The folder .lucid under a root, removed at stop unless persist_on_exit is set or a journal in it holds what the log does not have.
  */
 #define LL_STORAGE_PHYSICAL 1
 
@@ -117,8 +117,9 @@
 /**
  * A call may see a state that is up to a second old (a name that is not found is looked for again), and returns when
  * this link sees its change; the log has it within 200 ms. ll_filespace_sync_all waits for it. A change that the log
- * refuses then, because another client's came first, is a late failure (ll_filespace_late_failures). A daemon that
- * is freed without ll_daemon_stop, or a process that dies, loses what the log does not have yet.
+ * refuses then, because another client's came first, is a late failure (ll_filespace_late_failures). What the log does
+ * not have when the process dies is committed by the next link with the same LL_STORAGE_PHYSICAL folder; with
+ * LL_STORAGE_SANDBOXED it is lost, and so it is when the daemon is freed without ll_daemon_stop.
  */
 #define LL_CONSISTENCY_RELAXED 1
 

@@ -31,7 +31,7 @@ impl Object for DaemonHandle {
 
 /// A temporary folder, always removed.
 pub const LL_STORAGE_SANDBOXED: u32 = 0;
-/// The folder .lucid under a root, removed at stop unless persist_on_exit is set.
+/// The folder .lucid under a root, removed at stop unless persist_on_exit is set or a journal in it holds what the log does not have.
 pub const LL_STORAGE_PHYSICAL: u32 = 1;
 
 /// Where a daemon keeps what it keeps on the local disk. @since 0.1.0
