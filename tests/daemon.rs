@@ -31,10 +31,13 @@ impl World {
     }
 
     fn daemon(&self) -> Daemon {
+        self.daemon_with(StorageMode::Sandboxed { parent: self.folder.path().to_owned() })
+    }
+
+    fn daemon_with(&self, storage: StorageMode) -> Daemon {
         let mut config = Config::default();
         config.set("daemon.allow_multiple", "true").unwrap();
         config.set("workspace.url", &format!("file://{}/ws", self.folder.path().display())).unwrap();
-        let storage = StorageMode::Sandboxed { parent: self.folder.path().to_owned() };
         let daemon = Daemon::new(config, storage, Env::system());
         daemon.start().unwrap();
         daemon
@@ -312,4 +315,54 @@ fn more_ranges_than_a_pack_has_blocks() {
     file.close().unwrap();
     let expected: Vec<u8> = b"x\0".iter().copied().cycle().take(2 * 70_000 - 1).collect();
     assert!(read(&filespace, "/dots") == expected);
+}
+
+/// A workspace folder as it was, put in the place of the one that is.
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    let copied = std::process::Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
+    assert!(copied.success());
+}
+
+#[test]
+fn a_log_that_was_set_back_is_noticed_where_a_position_is_remembered() {
+    let world = World::new();
+    let root = world.folder.path().join("storage");
+    std::fs::create_dir(&root).unwrap();
+    let persistent = || world.daemon_with(StorageMode::Physical { root: root.clone(), persist: true });
+    let relink = |daemon: &Daemon, request: LinkRequest| {
+        let workspace = daemon.authenticate(&world.admin).unwrap();
+        let id = workspace.filespace_named("projects").unwrap().id;
+        daemon.link(&workspace, id, request)
+    };
+    let (first, workspace) = world.open(&world.admin);
+    workspace.create_filespace("projects").unwrap();
+    first.stop().unwrap();
+    copy_folder(&world.folder.path().join("ws"), &world.folder.path().join("backup"));
+
+    let daemon = persistent();
+    let filespace = relink(&daemon, request()).unwrap();
+    write(&filespace, "/f", b"x");
+    let seq = filespace.sync_all().unwrap();
+    let position = filespace.fs().link().describe(seq).unwrap();
+    daemon.stop().unwrap();
+    let daemon = persistent();
+    relink(&daemon, request()).unwrap();
+    daemon.stop().unwrap();
+
+    std::fs::remove_dir_all(world.folder.path().join("ws")).unwrap();
+    copy_folder(&world.folder.path().join("backup"), &world.folder.path().join("ws"));
+    let daemon = persistent();
+    let error = relink(&daemon, request()).err().unwrap();
+    assert_eq!(error.status(), Status::LogRolledBack);
+    let seen = std::fs::read_dir(root.join(".lucid")).unwrap().flatten();
+    let seen = seen.map(|entry| entry.path().join("seen")).find(|file| file.exists()).unwrap();
+    assert!(error.to_string().contains(&*seen.to_string_lossy()), "{error}");
+    let (without, _) = world.open(&world.admin);
+    let asking = LinkRequest { at_least: Some(position), ..request() };
+    assert_eq!(relink(&without, asking).err().unwrap().status(), Status::LogRolledBack);
+    relink(&without, request()).unwrap();
+    std::fs::remove_file(seen).unwrap();
+    relink(&daemon, request()).unwrap();
+    daemon.stop().unwrap();
+    without.stop().unwrap();
 }

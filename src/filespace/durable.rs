@@ -89,6 +89,7 @@ impl Link {
             return Err(error.into());
         }
         self.log.sync(upto)?;
+        self.remember(upto)?;
         Ok(upto)
     }
 }

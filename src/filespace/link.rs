@@ -64,6 +64,8 @@ pub struct Link {
     /// Why nothing works any more, once that is so.
     broken: RwLock<Option<Broken>>,
     closed: AtomicBool,
+    /// Where files may be kept that outlive the process.
+    pub(super) folder: Option<PathBuf>,
 }
 
 /// What a link is asked to be.
@@ -187,11 +189,13 @@ impl Link {
             ended: AtomicBool::new(false),
             broken: RwLock::new(None),
             closed: AtomicBool::new(false),
+            folder,
         };
         {
             let _applying = link.applying.lock();
             link.rebuild()?;
         }
+        link.check_remembered()?;
         if let Some(position) = &link.options.at_least {
             link.check_has(position)?;
         }
@@ -206,7 +210,7 @@ impl Link {
                 format!("account {key_id} is not a member of filespace {id}; ask an admin for a grant"),
             ));
         }
-        if let Some(folder) = folder.filter(|_| !link.is_read_only()) {
+        if let Some(folder) = link.folder.clone().filter(|_| !link.is_read_only()) {
             let (keyring, env) = (link.keyring.clone(), link.env.clone());
             link.recover(Place { folder, id, keyring, env })?;
         }

@@ -2,6 +2,8 @@
 //! that the commit is in.
 
 use std::fmt;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,9 @@ use crate::state::{Stop, Tables};
 /// Between two looks at the log of somebody who waits.
 const FIRST_PAUSE: Duration = Duration::from_micros(100);
 const LAST_PAUSE: Duration = Duration::from_millis(5);
+
+/// The file in a filespace's folder that holds the last position that a barrier gave.
+const SEEN: &str = "seen";
 
 /// A position: the number of a commit, the life of the log, and the chain up to there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +91,31 @@ impl Link {
             std::thread::sleep(pause);
             pause = (2 * pause).min(LAST_PAUSE);
         }
+    }
+
+    /// Remembers the position of a barrier where files outlive the process.
+    pub(super) fn remember(&self, at: Seq) -> Result<()> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let new = folder.join(format!("{SEEN}.new"));
+        let written = std::fs::write(&new, self.describe(at)?.to_string());
+        let written = written.and_then(|()| std::fs::set_permissions(&new, Permissions::from_mode(0o600)));
+        written.and_then(|()| std::fs::rename(&new, folder.join(SEEN))).map_err(|error| {
+            let what = format!("cannot remember the position in {}", folder.display());
+            Error::new(Status::Io, what).caused_by(error)
+        })
+    }
+
+    /// Whether the log still has the position that was remembered, if one was.
+    pub(super) fn check_remembered(&self) -> Result<()> {
+        let Some(file) = self.folder.as_ref().map(|folder| folder.join(SEEN)) else { return Ok(()) };
+        let advice = format!("if the log was restored on purpose, remove {}", file.display());
+        let text = match std::fs::read_to_string(&file) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            text => text.map_err(|error| Error::new(Status::Io, advice.clone()).caused_by(error))?,
+        };
+        let position =
+            text.parse().map_err(|e: Error| Error::new(Status::Integrity, &*advice).caused_by(e))?;
+        self.check_has(&position).map_err(|error| Error::new(error.status(), advice).caused_by(error))
     }
 
     /// Whether the log has a position, and is the one that it is of.
