@@ -5,12 +5,14 @@
 //! - [`source`]: reading it, layer over layer.
 //! - [`apply`]: judging a commit; `tree` judges names, [`extents`] content.
 //! - [`replica`]: the state at a position, in memory, on top of the parts of a checkpoint.
+//!   `hot` holds what was read or written lately.
 //! - [`part`]: sorted parts, the form in which a checkpoint stores the state.
 //! - [`hash`]: the hash that clients compare.
 
 pub mod apply;
 pub mod extents;
 pub mod hash;
+mod hot;
 pub mod key;
 pub mod ops;
 pub mod part;

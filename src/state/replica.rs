@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::apply::{APPLY_VERSION, Changes, WINDOW};
 use super::hash::StateHash;
+use super::hot::Hot;
 use super::key;
 use super::part::{Manifest, Parts};
 use super::source::{Range, Source, Stop, between, merge};
@@ -31,6 +32,7 @@ pub struct Replica {
     hash: StateHash,
     /// Chain and state hash of the last positions, the current one last.
     window: VecDeque<(Hash, Hash)>,
+    hot: Hot,
 }
 
 /// What a genesis says of the first state.
@@ -93,6 +95,7 @@ impl Replica {
             position: Seq(0),
             hash: StateHash::default(),
             window: VecDeque::new(),
+            hot: Hot::default(),
         };
         replica.seed(key::header(), &header);
         replica.seed(key::counters(), &Counters { directories: 1, ..Counters::default() });
@@ -126,6 +129,7 @@ impl Replica {
             position: Seq(manifest.position),
             hash: StateHash::from_hash(&hash),
             window,
+            hot: Hot::default(),
         })
     }
 
@@ -193,6 +197,7 @@ impl Replica {
     pub fn advance(&mut self, chain: Hash, prepared: Prepared) {
         for (key, value) in prepared.entries {
             self.delta_bytes += 64 + key.len() + value.as_ref().map_or(0, Bytes::len);
+            self.hot.put(key.clone(), value.clone());
             self.delta.insert(key, value);
         }
         self.hash = prepared.hash;
@@ -236,10 +241,16 @@ impl Replica {
 
 impl Source for Replica {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Stop> {
-        match self.delta.get(key).or_else(|| self.frozen.get(key)) {
-            Some(value) => Ok(value.clone()),
-            None => self.parts.get(key),
+        if let Some(known) = self.hot.get(key) {
+            return Ok(known);
         }
+        if let Some((key, value)) = self.delta.get_key_value(key).or_else(|| self.frozen.get_key_value(key)) {
+            self.hot.put(key.clone(), value.clone());
+            return Ok(value.clone());
+        }
+        let value = self.parts.get(key)?;
+        self.hot.put_copy(key, value.as_deref());
+        Ok(value)
     }
 
     fn range<'a>(&'a self, from: &[u8], to: &[u8]) -> Range<'a> {
