@@ -47,6 +47,7 @@
 #define LL_LINK_OPTIONS_INIT { (uint32_t)sizeof(ll_link_options), 0u, 0u, 0u, NULL, NULL, NULL, 0u, 0u, NULL }
 #define LL_FILESPACE_INFO_INIT { (uint32_t)sizeof(ll_filespace_info), 0u, 0, NULL, NULL }
 #define LL_ACCOUNT_INFO_INIT { (uint32_t)sizeof(ll_account_info), 0u, 0u, 0u, 0, NULL, NULL }
+#define LL_METRICS_INIT { (uint32_t)sizeof(ll_metrics), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u }
 #define LL_LATE_FAILURE_INIT { (uint32_t)sizeof(ll_late_failure), 0, 0u, NULL, NULL }
 #define LL_POSITION_INIT { (uint32_t)sizeof(ll_position), 0u, 0u, { 0 }, { 0 } }
 #define LL_STATISTICS_INIT { (uint32_t)sizeof(ll_statistics), 0u, 0u, 0u, 0u, 0u, 0u, 0u }
@@ -348,6 +349,92 @@ typedef struct ll_daemon_state {
    */
   uint32_t linked;
 } ll_daemon_state;
+
+/**
+ * What a daemon has done and holds. The first counters, up to `cache_misses`, only grow. @since 0.1.0
+ */
+typedef struct ll_metrics {
+  /**
+   * sizeof(ll_metrics), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Calls that looked at the state.
+   */
+  uint64_t looks;
+  /**
+   * Calls that changed something.
+   */
+  uint64_t changes;
+  /**
+   * Commits of this daemon's sessions: less than `changes` where calls share one.
+   */
+  uint64_t commits;
+  /**
+   * Requests to append to a log.
+   */
+  uint64_t log_appends;
+  /**
+   * Requests for commits of a log.
+   */
+  uint64_t log_reads;
+  /**
+   * Bytes of commits read from logs.
+   */
+  uint64_t log_read_bytes;
+  /**
+   * Objects stored.
+   */
+  uint64_t store_puts;
+  /**
+   * Bytes of objects stored.
+   */
+  uint64_t store_put_bytes;
+  /**
+   * Requests for objects or ranges of them.
+   */
+  uint64_t store_gets;
+  /**
+   * Bytes of objects read.
+   */
+  uint64_t store_get_bytes;
+  /**
+   * Blocks of files that were in memory.
+   */
+  uint64_t cache_hits;
+  /**
+   * Blocks of files that were fetched.
+   */
+  uint64_t cache_misses;
+  /**
+   * Filespaces linked now.
+   */
+  uint64_t linked;
+  /**
+   * Changes that were acknowledged in relaxed mode and are not committed yet.
+   */
+  uint64_t pending;
+  /**
+   * Late failures that were not acknowledged.
+   */
+  uint64_t late_failures;
+  /**
+   * Bytes of the block cache of this process now.
+   */
+  uint64_t cache_bytes;
+  /**
+   * Bytes of the memory limit that are set apart for data on its way.
+   */
+  uint64_t reserved_bytes;
+  /**
+   * The memory limit of this process, in bytes.
+   */
+  uint64_t memory_limit;
+} ll_metrics;
 
 /**
  * An open workspace. 0 is no handle. @since 0.1.0
@@ -1222,6 +1309,47 @@ ll_status ll_daemon_root_path(ll_daemon daemon,
                               size_t cap,
                               size_t *needed,
                               struct ll_error *err);
+
+/**
+ * What a daemon has done since it was made, and what it holds at the moment.
+ *
+ * @param daemon The daemon.
+ * @param metrics Receives it; set its struct_size.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API
+ll_status ll_daemon_metrics(ll_daemon daemon,
+                            struct ll_metrics *metrics,
+                            struct ll_error *err);
+
+/**
+ * The same in the text format of Prometheus: metrics called lucidlink_..., one value each.
+ *
+ * @param daemon The daemon.
+ * @param buf Receives the text, NUL-terminated if `cap` > 0; may be NULL if `cap` is 0. 8192 bytes are enough.
+ * @param cap Bytes that `buf` has.
+ * @param needed Receives the bytes needed, the NUL included; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_BUFFER_TOO_SMALL. @since 0.1.0
+ */
+LL_API
+ll_status ll_daemon_metrics_text(ll_daemon daemon,
+                                 char *buf,
+                                 size_t cap,
+                                 size_t *needed,
+                                 struct ll_error *err);
+
+/**
+ * Sets the size of metrics and zeroes the rest, for languages that cannot use LL_METRICS_INIT.
+ *
+ * @param metrics The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API void ll_metrics_init(struct ll_metrics *metrics);
 
 /**
  * Opens the configured workspace (workspace.url) with a service-account token. Nothing is stored, and

@@ -14,7 +14,7 @@
 //! - [`crypto`]: key schedule, sealing, signing, grants.
 //!
 //! Beside them: [`error`], [`ids`] (a type for each identifier), [`mod@env`] (injected clock and
-//! randomness), [`codec`] (compression), [`report`] (what goes to the host's log callback).
+//! randomness), [`codec`] (compression), [`metrics`] (what was done, counted), [`report`] (what goes to the host's log callback).
 
 pub mod codec;
 pub mod content;
@@ -28,6 +28,7 @@ pub mod filespace;
 pub mod fs;
 pub mod ids;
 pub mod log;
+pub mod metrics;
 pub mod report;
 pub mod state;
 pub mod workspace;

@@ -135,7 +135,6 @@ impl World {
             account: self.account.clone(),
             keyring: Keyring::new(0, self.key.clone()),
             runtime: self.runtime.handle().clone(),
-            folder: None,
         };
         let options = LinkOptions::strict(Duration::from_secs(5));
         FileSystem::new(Link::open(parts, options).unwrap(), Path::parse("/").unwrap()).unwrap()

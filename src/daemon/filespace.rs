@@ -9,6 +9,7 @@ use crate::error::{Result, Status};
 use crate::filespace::{CommitMode, LinkOptions, Position};
 use crate::fs::{FileSystem, Path};
 use crate::ids::Seq;
+use crate::metrics::Metrics;
 use crate::workspace::{FilespaceInfo, Workspace};
 
 /// What unlinking does with what open files wrote and nobody published.
@@ -75,6 +76,7 @@ impl Filespace {
         info: FilespaceInfo,
         request: LinkRequest,
         folder: Option<PathBuf>,
+        metrics: Arc<Metrics>,
     ) -> Result<Arc<Filespace>> {
         let options = LinkOptions {
             read_only: request.read_only,
@@ -82,8 +84,10 @@ impl Filespace {
             commit: request.commit,
             max_staleness: request.max_staleness,
             at_least: request.at_least,
+            folder,
+            metrics,
         };
-        let link = workspace.link(info.id, options, folder)?;
+        let link = workspace.link(info.id, options)?;
         let fs = FileSystem::new(link, request.root.clone())?;
         let workspace_name = workspace.name().to_owned();
         Ok(Arc::new(Filespace { info, workspace_name, request, fs, linked: AtomicBool::new(true) }))

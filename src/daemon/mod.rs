@@ -17,11 +17,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
+use crate::content::cache::BlockCache;
 use crate::content::memory::MemoryBudget;
 use crate::crypto::token::Token;
 use crate::env::Env;
 use crate::error::{Error, Result, Status};
 use crate::ids::LogId;
+use crate::metrics::{Metrics, Reading};
 use crate::workspace::Workspace;
 use config::Config;
 use filespace::{Filespace, LinkRequest};
@@ -45,6 +47,7 @@ pub struct Daemon {
     /// Held while it starts, stops or links, which may take time; looking at it does not wait for that.
     changing: Mutex<()>,
     running: Mutex<Option<Running>>,
+    metrics: Arc<Metrics>,
 }
 
 struct Running {
@@ -77,6 +80,7 @@ impl Daemon {
             env,
             changing: Mutex::new(()),
             running: Mutex::new(None),
+            metrics: Arc::default(),
         }
     }
 
@@ -168,6 +172,23 @@ impl Daemon {
         }
     }
 
+    /// What it has done since it was made, and what it holds at the moment.
+    pub fn metrics(&self) -> Reading {
+        let links = self.linked();
+        let backlog = links.iter().map(|link| link.fs().link().backlog());
+        let (pending, late) = backlog.fold((0, 0), |(p, f), (pending, late)| (p + pending, f + late));
+        let budget = MemoryBudget::process();
+        Reading {
+            linked: links.len() as u64,
+            pending: pending as u64,
+            late_failures: late as u64,
+            cache_bytes: BlockCache::process().bytes(),
+            reserved_bytes: budget.reserved() as u64,
+            memory_limit: budget.limit() as u64,
+            ..self.metrics.read()
+        }
+    }
+
     /// Opens the configured workspace with a token.
     pub fn authenticate(&self, token: &Token) -> Result<Arc<Workspace>> {
         let handle = match &*self.running.lock() {
@@ -197,7 +218,13 @@ impl Daemon {
             None => return Err(not_running()),
         };
         let folder = matches!(self.storage, StorageMode::Physical { .. }).then_some(folder);
-        let filespace = Filespace::link(workspace, workspace.filespace_with_id(id)?, request, folder)?;
+        let filespace = Filespace::link(
+            workspace,
+            workspace.filespace_with_id(id)?,
+            request,
+            folder,
+            self.metrics.clone(),
+        )?;
         // Only stop takes it away, and that waits.
         let mut running = self.running.lock();
         let links = &mut running.as_mut().ok_or_else(not_running)?.links;

@@ -64,8 +64,56 @@ pub struct ll_daemon_state {
     pub linked: u32,
 }
 
+/// What a daemon has done and holds. The first counters, up to `cache_misses`, only grow. @since 0.1.0
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ll_metrics {
+    /// sizeof(ll_metrics), set by the caller.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Calls that looked at the state.
+    pub looks: u64,
+    /// Calls that changed something.
+    pub changes: u64,
+    /// Commits of this daemon's sessions: less than `changes` where calls share one.
+    pub commits: u64,
+    /// Requests to append to a log.
+    pub log_appends: u64,
+    /// Requests for commits of a log.
+    pub log_reads: u64,
+    /// Bytes of commits read from logs.
+    pub log_read_bytes: u64,
+    /// Objects stored.
+    pub store_puts: u64,
+    /// Bytes of objects stored.
+    pub store_put_bytes: u64,
+    /// Requests for objects or ranges of them.
+    pub store_gets: u64,
+    /// Bytes of objects read.
+    pub store_get_bytes: u64,
+    /// Blocks of files that were in memory.
+    pub cache_hits: u64,
+    /// Blocks of files that were fetched.
+    pub cache_misses: u64,
+    /// Filespaces linked now.
+    pub linked: u64,
+    /// Changes that were acknowledged in relaxed mode and are not committed yet.
+    pub pending: u64,
+    /// Late failures that were not acknowledged.
+    pub late_failures: u64,
+    /// Bytes of the block cache of this process now.
+    pub cache_bytes: u64,
+    /// Bytes of the memory limit that are set apart for data on its way.
+    pub reserved_bytes: u64,
+    /// The memory limit of this process, in bytes.
+    pub memory_limit: u64,
+}
+
 // SAFETY: integers and raw pointers, the size first.
 unsafe impl Sized32 for ll_storage_options {}
+// SAFETY: integers, the size first.
+unsafe impl Sized32 for ll_metrics {}
 // SAFETY: integers, the size first.
 unsafe impl Sized32 for ll_daemon_state {}
 
@@ -247,6 +295,86 @@ pub unsafe extern "C" fn ll_daemon_root_path(
         })?;
         put_text(buf, cap, needed, &root.to_string_lossy())
     })
+}
+
+/// What a daemon has done since it was made, and what it holds at the moment.
+///
+/// @param daemon The daemon.
+/// @param metrics Receives it; set its struct_size.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: no.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_daemon_metrics(
+    daemon: ll_daemon,
+    metrics: *mut ll_metrics,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(0, err, || unsafe {
+        check_out(metrics, "metrics")?;
+        let reading = handle::get::<DaemonHandle>(daemon)?.0.metrics();
+        put_struct(
+            metrics,
+            ll_metrics {
+                struct_size: 0,
+                reserved: 0,
+                looks: reading.looks,
+                changes: reading.changes,
+                commits: reading.commits,
+                log_appends: reading.log_appends,
+                log_reads: reading.log_reads,
+                log_read_bytes: reading.log_read_bytes,
+                store_puts: reading.store_puts,
+                store_put_bytes: reading.store_put_bytes,
+                store_gets: reading.store_gets,
+                store_get_bytes: reading.store_get_bytes,
+                cache_hits: reading.cache_hits,
+                cache_misses: reading.cache_misses,
+                linked: reading.linked,
+                pending: reading.pending,
+                late_failures: reading.late_failures,
+                cache_bytes: reading.cache_bytes,
+                reserved_bytes: reading.reserved_bytes,
+                memory_limit: reading.memory_limit,
+            },
+        );
+        Ok(())
+    })
+}
+
+/// The same in the text format of Prometheus: metrics called lucidlink_..., one value each.
+///
+/// @param daemon The daemon.
+/// @param buf Receives the text, NUL-terminated if `cap` > 0; may be NULL if `cap` is 0. 8192 bytes are enough.
+/// @param cap Bytes that `buf` has.
+/// @param needed Receives the bytes needed, the NUL included; may be NULL.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: no.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_BUFFER_TOO_SMALL. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_daemon_metrics_text(
+    daemon: ll_daemon,
+    buf: *mut c_char,
+    cap: usize,
+    needed: *mut usize,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(0, err, || unsafe {
+        put_text(buf, cap, needed, &handle::get::<DaemonHandle>(daemon)?.0.metrics().to_prometheus())
+    })
+}
+
+/// Sets the size of metrics and zeroes the rest, for languages that cannot use LL_METRICS_INIT.
+///
+/// @param metrics The struct; NULL does nothing.
+/// Threads: any. Blocking: no.
+/// Errors: none. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_metrics_init(metrics: *mut ll_metrics) {
+    // SAFETY: NULL, or a whole struct by contract.
+    unsafe { init(metrics) }
 }
 
 /// Opens the configured workspace (workspace.url) with a service-account token. Nothing is stored, and

@@ -17,6 +17,7 @@ use super::pending::{Answer, LateFailure, Pending, Queue, Ticket};
 use super::view::View;
 use crate::error::{Error, Result, Status};
 use crate::ids::{Ino, PackId, Seq, SessionId, SessionNo};
+use crate::metrics::count;
 use crate::state::ops::{CloseSession, Op, OpenSession};
 use crate::state::value::{Outcome, Session};
 use crate::state::{Refusal, Tables};
@@ -156,6 +157,7 @@ impl Link {
         deadline: Instant,
         mut plan: impl FnMut(&View) -> Result<Draft, ReadError>,
     ) -> Result<Result<Committed, CommitError>> {
+        count(&self.metrics().changes);
         let committed = match self.commit_mode() {
             CommitMode::Wait => self.commit_in_turn(self.read(plan)?, deadline),
             CommitMode::Background => self.show(path, wait, deadline, &mut plan)?,
@@ -330,6 +332,12 @@ impl Link {
             drop(queue);
             drop(flusher);
         });
+    }
+
+    /// How many changes wait to be committed, and how many late failures to be acknowledged.
+    pub fn backlog(&self) -> (usize, usize) {
+        let queue = self.committer.queue.lock();
+        (queue.len(), queue.failures().count())
     }
 
     /// Late failures that nobody has acknowledged, in the order of the calls.
@@ -573,6 +581,7 @@ impl Link {
         self.record_offer(&offer)?;
         match self.bring(&mut offer, deadline) {
             Ok(consumed) => {
+                count(&self.metrics().commits);
                 session.k = consumed.last_k;
                 Ok(consumed)
             }

@@ -26,6 +26,7 @@ use crate::env::Env;
 use crate::error::{Error, Result, Status};
 use crate::ids::{Hash, LogId, Seq};
 use crate::log::CommitLog;
+use crate::metrics::{CountedLog, CountedStore, Metrics, count};
 use crate::state::{Replica, Stop, Tables};
 
 /// A linked filespace: one log, one store, one account, one session. Every method may be called from any
@@ -64,8 +65,6 @@ pub struct Link {
     /// Why nothing works any more, once that is so.
     broken: RwLock<Option<Broken>>,
     closed: AtomicBool,
-    /// Where files may be kept that outlive the process.
-    pub(super) folder: Option<PathBuf>,
 }
 
 /// What a link is asked to be.
@@ -81,6 +80,10 @@ pub struct LinkOptions {
     pub max_staleness: Duration,
     /// A position that the log must have, because somebody has seen it there.
     pub at_least: Option<Position>,
+    /// Where files may be kept that outlive the process; none: nowhere.
+    pub folder: Option<PathBuf>,
+    /// Where what is done is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl LinkOptions {
@@ -92,6 +95,8 @@ impl LinkOptions {
             commit: CommitMode::Wait,
             max_staleness: Duration::ZERO,
             at_least: None,
+            folder: None,
+            metrics: Arc::default(),
         }
     }
 }
@@ -112,8 +117,6 @@ pub struct LinkParts {
     pub keyring: Keyring,
     /// Where work in the background runs.
     pub runtime: Handle,
-    /// Where files may be kept that outlive the process; none: nowhere.
-    pub folder: Option<PathBuf>,
 }
 
 #[derive(Clone)]
@@ -151,7 +154,10 @@ static INSTANCES: AtomicU64 = AtomicU64::new(1);
 impl Link {
     /// Opens a filespace: checks its genesis, takes the newest checkpoint and follows the log to its end.
     pub fn open(parts: LinkParts, options: LinkOptions) -> Result<Arc<Link>> {
-        let LinkParts { id, env, log, store, account, keyring, runtime, folder } = parts;
+        let LinkParts { id, env, log, store, account, keyring, runtime } = parts;
+        let metrics = options.metrics.clone();
+        let log: Arc<dyn CommitLog> = Arc::new(CountedLog::new(log, metrics.clone()));
+        let store: Arc<dyn Store> = Arc::new(CountedStore::new(store, metrics));
         let slots = log.read(Seq(0), 1, usize::MAX)?;
         let (_, genesis) = slots.first().filter(|(n, _)| *n == Seq(0)).ok_or_else(|| {
             Error::new(Status::Integrity, format!("the log of filespace {id} has no genesis"))
@@ -189,7 +195,6 @@ impl Link {
             ended: AtomicBool::new(false),
             broken: RwLock::new(None),
             closed: AtomicBool::new(false),
-            folder,
         };
         {
             let _applying = link.applying.lock();
@@ -210,7 +215,7 @@ impl Link {
                 format!("account {key_id} is not a member of filespace {id}; ask an admin for a grant"),
             ));
         }
-        if let Some(folder) = link.folder.clone().filter(|_| !link.is_read_only()) {
+        if let Some(folder) = link.folder().map(PathBuf::from).filter(|_| !link.is_read_only()) {
             let (keyring, env) = (link.keyring.clone(), link.env.clone());
             link.recover(Place { folder, id, keyring, env })?;
         }
@@ -264,6 +269,7 @@ impl Link {
     /// Reads the state as fresh as the link promises: by default never staler than the moment of the call.
     pub fn read_fresh<T>(&self, mut f: impl FnMut(&View) -> Result<T, ReadError>) -> Result<T> {
         self.check_usable()?;
+        count(&self.options.metrics.looks);
         self.freshness.keep(self.options.max_staleness, || self.refresh())?;
         match self.read(&mut f) {
             // Somebody may have made it a moment ago.
@@ -431,6 +437,16 @@ impl Link {
     /// When a call that starts now must end.
     pub fn deadline(&self) -> Instant {
         Instant::now() + self.options.timeout
+    }
+
+    /// Where files may be kept that outlive the process.
+    pub(super) fn folder(&self) -> Option<&std::path::Path> {
+        self.options.folder.as_deref()
+    }
+
+    /// Where what is done is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.options.metrics
     }
 
     /// When a call that changes something returns.

@@ -132,6 +132,10 @@ impl Queue {
         self.list.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// Whether a commit is worth its while.
     pub(super) fn is_large(&self) -> bool {
         self.list.len() >= MAX_TRANSACTIONS / 4 || self.bytes >= MAX_BYTES / 4

@@ -95,7 +95,7 @@ impl Link {
 
     /// Remembers the position of a barrier where files outlive the process.
     pub(super) fn remember(&self, at: Seq) -> Result<()> {
-        let Some(folder) = &self.folder else { return Ok(()) };
+        let Some(folder) = self.folder() else { return Ok(()) };
         let new = folder.join(format!("{SEEN}.new"));
         let written = std::fs::write(&new, self.describe(at)?.to_string());
         let written = written.and_then(|()| std::fs::set_permissions(&new, Permissions::from_mode(0o600)));
@@ -107,7 +107,7 @@ impl Link {
 
     /// Whether the log still has the position that was remembered, if one was.
     pub(super) fn check_remembered(&self) -> Result<()> {
-        let Some(file) = self.folder.as_ref().map(|folder| folder.join(SEEN)) else { return Ok(()) };
+        let Some(file) = self.folder().map(|folder| folder.join(SEEN)) else { return Ok(()) };
         let advice = format!("if the log was restored on purpose, remove {}", file.display());
         let text = match std::fs::read_to_string(&file) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),

@@ -13,6 +13,7 @@ use crate::content::store::StoreError;
 use crate::error::{Error, Result, Status};
 use crate::filespace::{LateFailure, Link, PendingBlocks, ReadError, View, pack_object_key};
 use crate::ids::{Hash, Ino, PackId};
+use crate::metrics::count;
 use crate::state::extents::coalesce;
 use crate::state::ops::{Extent, Op};
 use crate::state::value::Pack;
@@ -160,7 +161,10 @@ impl Version {
             let (index, skip) = (at / unit, (at % unit) as usize);
             let key = BlockKey { instance: link.instance(), pack, number: extent.block + index as u32 };
             let block = match BlockCache::process().get(&key) {
-                Some(block) => block,
+                Some(block) => {
+                    count(&link.metrics().cache_hits);
+                    block
+                }
                 None => BlockCache::process().get_or_load(&key, || run.load(index))?,
             };
             let wanted = (unit - skip as u64).min(len - done);
@@ -192,6 +196,7 @@ struct Fetched {
 
 impl Run<'_> {
     fn load(&mut self, index: u64) -> Result<std::sync::Arc<Block>> {
+        count(&self.link.metrics().cache_misses);
         if let Some(blocks) = self.pending {
             // Chunk 0 is the body's.
             let at = u64::from(self.extent.block) + index;

@@ -115,7 +115,7 @@ impl Workspace {
         let key_id = Bytes::copy_from_slice(&account.key_id.0);
         self.commit(vec![WorkspaceOp::RevokeAccount(RevokeAccount { key_id })])?;
         for filespace in self.filespaces()?.into_iter().filter(|f| f.accessible) {
-            self.link(filespace.id, LinkOptions::strict(self.timeout()), None)?.close()?;
+            self.link(filespace.id, LinkOptions::strict(self.timeout()))?.close()?;
         }
         self.make_durable()
     }
@@ -167,7 +167,7 @@ impl Workspace {
         let id = Bytes::copy_from_slice(&filespace.id.0);
         // An account that may not do both is to change nothing.
         self.check_admin(&self.state.lock())?;
-        match self.link(filespace.id, LinkOptions::strict(self.timeout()), None) {
+        match self.link(filespace.id, LinkOptions::strict(self.timeout())) {
             Ok(link) => self.commit_to(&link, Op::End(End {}), "delete the filespace")?,
             // An earlier attempt came as far as this.
             Err(error) if error.status() == Status::FilespaceDeleted => {}
@@ -194,7 +194,7 @@ impl Workspace {
     pub fn revoke_grant(&self, filespace: &str, account: &str) -> Result<()> {
         let filespace = self.filespace_named(filespace)?;
         let key_id = self.account(account)?.key_id;
-        let link = self.link(filespace.id, LinkOptions::strict(self.timeout()), None)?;
+        let link = self.link(filespace.id, LinkOptions::strict(self.timeout()))?;
         let revoke = RevokeMember { key_id: Bytes::copy_from_slice(&key_id.0) };
         let result = self.commit_to(&link, Op::RevokeMember(revoke), "revoke a grant");
         result.and(link.close())
@@ -210,7 +210,7 @@ impl Workspace {
         let parts = self.link_parts(filespace.id)?;
         let key = parts.keyring.get(0).cloned();
         let key = key.ok_or_else(|| Error::new(Status::Internal, "a link without its first key"))?;
-        let link = self.link(filespace.id, LinkOptions::strict(self.timeout()), None)?;
+        let link = self.link(filespace.id, LinkOptions::strict(self.timeout()))?;
         let set = SetMember {
             sign: Bytes::copy_from_slice(&public.sign),
             kem: Bytes::copy_from_slice(&public.kem),

@@ -249,10 +249,9 @@ impl Workspace {
     }
 
     /// Links a filespace. An admin's link also takes away what revoked and expired accounts may do in it.
-    /// What is to outlive the process is kept in `folder`.
-    pub fn link(&self, id: LogId, options: LinkOptions, folder: Option<PathBuf>) -> Result<Arc<Link>> {
+    pub fn link(&self, id: LogId, options: LinkOptions) -> Result<Arc<Link>> {
         let is_read_only = options.read_only;
-        let link = Link::open(LinkParts { folder, ..self.link_parts(id)? }, options)?;
+        let link = Link::open(self.link_parts(id)?, options)?;
         if !is_read_only {
             self.expel(&link)?;
         }
@@ -280,7 +279,6 @@ impl Workspace {
             account: self.account.clone(),
             keyring: Keyring::new(0, key),
             runtime: self.runtime.clone(),
-            folder: None,
         })
     }
 

@@ -86,7 +86,6 @@ impl Place {
             account: self.account.clone(),
             keyring: Keyring::new(0, self.key.clone()),
             runtime: self.runtime.handle().clone(),
-            folder: None,
         };
         let link = Link::open(parts, options).unwrap();
         let fs = FileSystem::new(link, Path::parse(root).unwrap()).unwrap();
