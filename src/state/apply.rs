@@ -372,6 +372,7 @@ impl<'a> Judge<'a> {
                 Op::Write(op) => self.write(op)?,
                 Op::Append(op) => outcome.appended_at.push(self.append(op)?),
                 Op::Truncate(op) => self.truncate(op)?,
+                Op::Punch(op) => self.punch(op)?,
                 Op::SetMember(op) => self.set_member(op)?,
                 Op::RevokeMember(op) => self.revoke_member(op)?,
                 Op::CloseSession(op) => self.close_session(op)?,

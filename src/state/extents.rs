@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::apply::Judge;
-use super::ops::{AsId, Content, Extent, Truncate};
+use super::ops::{AsId, Content, Extent, Punch, Truncate};
 use super::source::Tables;
 use super::value::{Inode, Kind};
 use super::{Failure, Refusal, key};
@@ -123,6 +123,13 @@ impl Judge<'_> {
         self.resize(ino, inode, op.size, op.time)
     }
 
+    pub(super) fn punch(&mut self, op: &Punch) -> Result<(), Failure> {
+        let (ino, inode) = self.content_target(op.ino)?;
+        let size = inode.size;
+        self.cut(ino, op.offset, op.offset.saturating_add(op.length))?;
+        self.resize(ino, inode, size, op.time)
+    }
+
     /// Frees the content of a file that has lost its last name.
     pub(super) fn discard_content(&mut self, ino: Ino) -> Result<(), Failure> {
         self.cut(ino, 0, u64::MAX)
@@ -218,7 +225,9 @@ pub fn coalesce(extents: Vec<Extent>) -> Vec<Extent> {
             Some(last) if continues(last, &next) => {
                 let run = last.blocks() as usize;
                 let mut lengths = expand(last, run);
-                lengths.extend(expand(&next, next.blocks() as usize));
+                // The block that both have a part of.
+                let shared = usize::from(next.block == last.block + run as u32 - 1);
+                lengths.extend(expand(&next, next.blocks() as usize).into_iter().skip(shared));
                 if lengths.iter().all(|l| *l == lengths[0]) {
                     lengths.truncate(1);
                 }
@@ -231,17 +240,25 @@ pub fn coalesce(extents: Vec<Extent>) -> Vec<Extent> {
     merged
 }
 
-/// Whether `next` goes on where `last` ends: in the file, in the pack, on a block's boundary.
+/// Whether `next` goes on where `last` ends: in the file, and in the same block or the next of the pack.
 fn continues(last: &Extent, next: &Extent) -> bool {
+    if last.end() != next.offset || last.pack != next.pack {
+        return false;
+    }
     let blocks = last.blocks();
-    last.end() == next.offset
-        && last.pack == next.pack
-        && (last.block_length == next.block_length
-            || next.blocks() == 1 && next.block_length < last.block_length)
+    let used = (u64::from(last.skip) + last.length) % u64::from(last.block_length.max(1));
+    let Some((offset, length)) = last.stored(blocks as usize - 1) else { return false };
+    let final_block = u64::from(last.block) + blocks - 1;
+    if used > 0 {
+        return last.block_length == next.block_length
+            && u64::from(next.block) == final_block
+            && u64::from(next.skip) == used
+            && next.stored(0) == Some((offset, length));
+    }
+    (last.block_length == next.block_length || next.blocks() == 1 && next.block_length < last.block_length)
         && next.skip == 0
-        && (u64::from(last.skip) + last.length).is_multiple_of(u64::from(last.block_length.max(1)))
-        && u64::from(last.block) + blocks == u64::from(next.block)
-        && last.stored(blocks as usize - 1).is_some_and(|(o, l)| o + u64::from(l) == next.stored_offset)
+        && u64::from(next.block) == final_block + 1
+        && next.stored_offset == offset + u64::from(length)
 }
 
 fn expand(extent: &Extent, blocks: usize) -> Vec<u32> {

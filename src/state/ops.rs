@@ -90,6 +90,7 @@ impl Transaction {
                 Op::SetAttributes(op) => change(&mut op.ino),
                 Op::Replace(op) | Op::Write(op) | Op::Append(op) => change(&mut op.ino),
                 Op::Truncate(op) => change(&mut op.ino),
+                Op::Punch(op) => change(&mut op.ino),
                 Op::SetMember(_)
                 | Op::RevokeMember(_)
                 | Op::CloseSession(_)
@@ -119,7 +120,7 @@ pub struct Hop {
 #[derive(Clone, PartialEq, Message)]
 pub struct Operation {
     /// Which one; absent in no valid body.
-    #[prost(oneof = "Op", tags = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20")]
+    #[prost(oneof = "Op", tags = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,25")]
     pub op: Option<Op>,
 }
 
@@ -186,6 +187,9 @@ pub enum Op {
     /// Ends the filespace: everything later is void. Admins only.
     #[prost(message, tag = "20")]
     End(End),
+    /// Makes a hole of a byte range; the size stays.
+    #[prost(message, tag = "25")]
+    Punch(Punch),
 }
 
 /// See [`Op::MakeDir`].
@@ -426,6 +430,23 @@ pub struct Truncate {
     pub size: u64,
     /// The author's time, nanoseconds since 1970.
     #[prost(int64, tag = "3")]
+    pub time: i64,
+}
+
+/// See [`Op::Punch`].
+#[derive(Clone, PartialEq, Message)]
+pub struct Punch {
+    /// The file.
+    #[prost(uint64, tag = "1")]
+    pub ino: u64,
+    /// Where the hole starts.
+    #[prost(uint64, tag = "2")]
+    pub offset: u64,
+    /// How long it is, in bytes.
+    #[prost(uint64, tag = "3")]
+    pub length: u64,
+    /// The author's time.
+    #[prost(int64, tag = "4")]
     pub time: i64,
 }
 

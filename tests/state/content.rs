@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use lucidlink::ids::PackId;
 use lucidlink::state::Refusal;
-use lucidlink::state::ops::{Content, Extent, Truncate};
+use lucidlink::state::ops::{Content, Extent, Punch, Truncate};
 use lucidlink::state::value::{Kind, Pack};
 
 use super::model::{Commit, Judged, State, refuse_if};
@@ -113,6 +113,15 @@ impl Commit<'_> {
         refuse_if(op.size > MAX_SIZE, Refusal::TooLarge)?;
         self.state.node(ino).cells.retain(|offset, _| *offset < op.size);
         self.resize(ino, op.size, op.time);
+        Ok(())
+    }
+
+    pub fn punch(&mut self, op: &Punch) -> Judged {
+        let ino = self.file(op.ino)?;
+        let hole = u128::from(op.offset)..u128::from(op.offset) + u128::from(op.length);
+        self.state.node(ino).cells.retain(|offset, _| !hole.contains(&u128::from(*offset)));
+        let size = self.state.nodes[&ino].inode.size;
+        self.resize(ino, size, op.time);
         Ok(())
     }
 

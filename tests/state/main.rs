@@ -70,6 +70,7 @@ const REFUSALS: [&[u32]; 20] = [
     &[12],                   // OpenSession
     &[8],                    // End
 ];
+const REFUSALS_OF_PUNCH: (usize, &[u32]) = (25, &[5, 9, 12]);
 
 fn birth() -> Birth {
     Birth { chain: Hash([1; 32]), admin: account(0), created: 1_700_000_000_000_000_000 }
@@ -158,6 +159,7 @@ fn kind(operation: &Operation) -> Option<usize> {
         Op::Checkpoint(_) => 18,
         Op::OpenSession(_) => 19,
         Op::End(_) => 20,
+        Op::Punch(_) => 25,
     })
 }
 
@@ -213,7 +215,7 @@ fn the_state_machine_is_its_model() {
         }
     }
     if std::env::var_os("LUCIDLINK_SEED").is_none() && std::env::var_os("LUCIDLINK_SEEDS").is_none() {
-        for (kind, refusals) in (1..).zip(REFUSALS) {
+        for (kind, refusals) in (1..).zip(REFUSALS).chain([REFUSALS_OF_PUNCH]) {
             let met: Vec<u32> = seen.remove(&kind).unwrap_or_default().into_keys().collect();
             assert_eq!(met, [&[0], refusals].concat(), "what became of operations of kind {kind}");
         }

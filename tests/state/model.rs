@@ -265,6 +265,7 @@ impl<'a> Commit<'a> {
             Op::Write(op) => self.write(op),
             Op::Append(op) => self.append(op).map(|at| appended_at.push(at)),
             Op::Truncate(op) => self.truncate(op),
+            Op::Punch(op) => self.punch(op),
             Op::SetMember(op) => self.set_member(op),
             Op::RevokeMember(op) => self.revoke_member(op),
             Op::CloseSession(op) => self.close_session(op),

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use lucidlink::ids::{Ino, SessionNo};
 use lucidlink::state::ops::{
-    Checkpoint, CloseSession, Content, Create, End, Link, MakeDir, NewPack, Op, OpenSession, Reap, Remove,
-    Rename, RevokeMember, SetAttributes, SetMember, Symlink, Truncate,
+    Checkpoint, CloseSession, Content, Create, End, Link, MakeDir, NewPack, Op, OpenSession, Punch, Reap,
+    Remove, Rename, RevokeMember, SetAttributes, SetMember, Symlink, Truncate,
 };
 use lucidlink::state::value::Kind;
 
@@ -58,7 +58,13 @@ impl Commits {
             }
             68..77 => Op::Write(self.content(commit, packs, time)),
             77..85 => Op::Append(self.content(commit, packs, time)),
-            85..91 => Op::Truncate(Truncate { ino: self.file(commit), size: self.size(commit), time }),
+            85..89 => Op::Truncate(Truncate { ino: self.file(commit), size: self.size(commit), time }),
+            89..91 => {
+                let offset = self.size(commit);
+                let length = self.chance.one(&[0, 1, 3, 9, 100, u64::MAX]);
+                let ino = if self.chance.once_in(4) { self.any_number(commit) } else { self.file(commit) };
+                Op::Punch(Punch { ino, offset, length, time })
+            }
             91..94 => self.set_member(),
             94 => {
                 let id = self.chance.one(&self.accounts).key_id();

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use lucidlink::ids::{Ino, PackId, SessionNo};
 use lucidlink::state::ops::{
-    Checkpoint, CloseSession, Content, Create, Extent, Hop, Link, MakeDir, Op, OpenSession, Operation,
+    Checkpoint, CloseSession, Content, Create, Extent, Hop, Link, MakeDir, Op, OpenSession, Operation, Punch,
     Remove, Rename, RevokeMember, SetAttributes, SetMember, Symlink, Transaction, Truncate,
 };
 
@@ -125,6 +125,7 @@ pub fn cases(admin: ([u8; 32], [u8; 32], [u8; 16]), session: [u8; 16]) -> Vec<Ca
         manifest_hash: id(&[0; 32]),
     };
     let truncate = |size| Op::Truncate(Truncate { ino: ino(HELLO), size, time: TIME });
+    let punch = |ino, offset, length| Op::Punch(Punch { ino, offset, length, time: TIME });
     let operations = [
         ("make_dir.exists", make_dir(ROOT, "d", ino(NEW), false)),
         ("make_dir.exists_ok", make_dir(ROOT, "d", ino(NEW), true)),
@@ -165,6 +166,9 @@ pub fn cases(admin: ([u8; 32], [u8; 32], [u8; 16]), session: [u8; 16]) -> Vec<Ca
         ("write.in_an_unknown_pack", Op::Write(content(ino(HELLO), vec![byte(0, 1)], 0))),
         ("append.too_far", Op::Append(content(ino(HELLO), vec![byte(i64::MAX as u64 - 1, 1)], 0))),
         ("truncate.too_large", truncate(1 << 63)),
+        ("punch.of_a_directory", punch(ino(D), 0, 9)),
+        ("punch.of_nothing", punch(GONE, 0, 9)),
+        ("punch.behind_the_end", punch(ino(HELLO), u64::MAX, u64::MAX)),
         ("set_member.short_key", member(&sign[1..], 1)),
         ("set_member.no_role", member(&sign, 0)),
         ("set_member.the_last_admin", member(&sign, 2)),
