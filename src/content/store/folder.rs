@@ -1,9 +1,9 @@
 //! Objects as files of a folder.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -79,16 +79,40 @@ impl FolderStore {
     fn opened(&self, key: &str) -> io::Result<Arc<File>> {
         self.open.get_or_insert_with(key, || File::open(self.path(key)).map(Arc::new))
     }
+
+    /// Does something that needs descriptors. If there is none left, those that the store keeps are given back, and it
+    /// is tried again.
+    fn with_descriptors<T>(&self, key: &str, work: impl Fn() -> io::Result<T>) -> Result<T, StoreError> {
+        match work() {
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
+                self.open.clear();
+                self.sync_files(&mut self.unsynced.lock())?;
+                work().map_err(|e| StoreError::io(key, e))
+            }
+            done => done.map_err(|e| StoreError::io(key, e)),
+        }
+    }
+
+    /// Syncs the files that wait for it, and closes them.
+    fn sync_files(&self, unsynced: &mut Unsynced) -> Result<(), StoreError> {
+        while let Some((key, file)) = unsynced.files.last() {
+            file.sync_all().map_err(|e| StoreError::io(key, e))?;
+            unsynced.files.pop();
+        }
+        Ok(())
+    }
 }
 
 /// A file without a final name, readable by its owner only.
 fn new_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    tempfile::Builder::new().prefix(".put-").tempfile_in(folder)
+    // Not `tempfile_in`, whose errors hide the number of the system's.
+    let open = |path: &Path| OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    tempfile::Builder::new().prefix(".put-").make_in(folder, open)
 }
 
 impl Store for FolderStore {
     fn put(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let written = self.write(key, bytes).map_err(|e| StoreError::io(key, e))?;
+        let written = self.with_descriptors(key, || self.write(key, bytes))?;
         if !written && self.get(key)? != bytes {
             return Err(StoreError::Exists { key: key.to_owned() });
         }
@@ -99,7 +123,7 @@ impl Store for FolderStore {
     }
 
     fn get(&self, key: &str) -> Result<Bytes, StoreError> {
-        std::fs::read(self.path(key)).map(Bytes::from).map_err(|e| StoreError::io(key, e))
+        self.with_descriptors(key, || std::fs::read(self.path(key))).map(Bytes::from)
     }
 
     fn get_range(&self, key: &str, offset: u64, len: usize) -> Result<Bytes, StoreError> {
@@ -109,7 +133,7 @@ impl Store for FolderStore {
     }
 
     fn get_range_into(&self, key: &str, offset: u64, out: &mut [u8]) -> Result<(), StoreError> {
-        let file = self.opened(key).map_err(|e| StoreError::io(key, e))?;
+        let file = self.with_descriptors(key, || self.opened(key))?;
         match file.read_exact_at(out, offset) {
             Ok(()) => Ok(()),
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
@@ -142,18 +166,14 @@ impl Store for FolderStore {
 
     fn sync(&self, others: &[String]) -> Result<(), StoreError> {
         let mut unsynced = self.unsynced.lock();
+        self.sync_files(&mut unsynced)?;
         for key in others {
-            match File::open(self.path(key)) {
-                Ok(file) => unsynced.files.push((key.clone(), file)),
+            match File::open(self.path(key)).and_then(|file| file.sync_all()) {
+                Ok(()) => unsynced.add_folders(&self.root, &self.path(key)),
                 // It was collected meanwhile: nothing refers to it.
-                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(StoreError::io(key, e)),
             }
-            unsynced.add_folders(&self.root, &self.path(key));
-        }
-        while let Some((key, file)) = unsynced.files.last() {
-            file.sync_all().map_err(|e| StoreError::io(key, e))?;
-            unsynced.files.pop();
         }
         while let Some(folder) = unsynced.folders.last() {
             let synced = File::open(folder).and_then(|f| f.sync_all());
@@ -196,5 +216,34 @@ mod tests {
         let files: Vec<_> = std::fs::read_dir(&path).unwrap().map(|f| f.unwrap()).collect();
         assert_eq!(files.len(), 1, "no temporary file stays");
         assert_eq!(files[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    /// The limit is that of the process, so the test runs in one of its own.
+    #[test]
+    fn descriptors_are_given_back_when_there_are_none_left() {
+        const NAME: &str =
+            "content::store::folder::tests::descriptors_are_given_back_when_there_are_none_left";
+        if std::env::var_os("LUCIDLINK_FEW_DESCRIPTORS").is_none() {
+            let alone = std::process::Command::new("sh")
+                .args(["-c", "ulimit -n 40 && exec \"$@\"", "sh"])
+                .arg(std::env::current_exe().unwrap())
+                .args(["--exact", NAME])
+                .env("LUCIDLINK_FEW_DESCRIPTORS", "1")
+                .output()
+                .unwrap();
+            assert!(alone.status.success(), "{}", String::from_utf8_lossy(&alone.stdout));
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let store = FolderStore::new(folder.path());
+        let key = |n: usize| format!("packs/{:02}/{n}", n % 10);
+        for n in 0..200 {
+            store.put(&key(n), b"content").unwrap();
+        }
+        for n in 0..200 {
+            assert_eq!(store.get_range(&key(n), 3, 4).unwrap(), &b"tent"[..]);
+        }
+        let keys: Vec<String> = (0..200).map(key).collect();
+        store.sync(&keys).unwrap();
     }
 }
