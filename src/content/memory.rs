@@ -100,8 +100,15 @@ impl Reservation {
 
     /// Gives all of it back.
     pub fn release(&mut self) {
-        if self.bytes > 0 {
-            self.budget.reserved.fetch_sub(std::mem::take(&mut self.bytes), Ordering::Relaxed);
+        self.shrink_to(0);
+    }
+
+    /// Gives back what is above so many bytes.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        let above = self.bytes.saturating_sub(bytes);
+        if above > 0 {
+            self.bytes -= above;
+            self.budget.reserved.fetch_sub(above, Ordering::Relaxed);
             self.budget.fit_cache();
         }
     }

@@ -47,6 +47,7 @@ pub struct BlockWriter {
     open: Option<OpenPack>,
     uploads: VecDeque<Receiver<Result<StoredPack, StoreError>>>,
     stored: Vec<StoredPack>,
+    has_lost: bool,
 }
 
 struct OpenPack {
@@ -57,7 +58,15 @@ struct OpenPack {
 impl BlockWriter {
     /// A writer that has written nothing.
     pub fn new(new_pack: NewPackFn, store: Arc<dyn Store>, runtime: Handle) -> BlockWriter {
-        BlockWriter { new_pack, store, runtime, open: None, uploads: VecDeque::new(), stored: Vec::new() }
+        BlockWriter {
+            new_pack,
+            store,
+            runtime,
+            open: None,
+            uploads: VecDeque::new(),
+            stored: Vec::new(),
+            has_lost: false,
+        }
     }
 
     /// Compresses, seals and keeps a block of plain bytes; says where it will be.
@@ -70,6 +79,11 @@ impl BlockWriter {
             self.upload()?;
         }
         Ok((id, place))
+    }
+
+    /// Whether blocks that it took could not be stored.
+    pub fn has_lost(&self) -> bool {
+        self.has_lost
     }
 
     /// A block that was written and is not on its way to the store yet.
@@ -143,12 +157,12 @@ impl BlockWriter {
 
     fn wait_for_oldest(&mut self) -> Result<()> {
         let Some(oldest) = self.uploads.pop_front() else { return Ok(()) };
-        match oldest.recv() {
-            Ok(stored) => self.stored.push(stored?),
-            Err(_) => {
-                return Err(Error::new(Status::DaemonNotRunning, "the daemon stopped during an upload"));
-            }
-        }
+        let stored = match oldest.recv() {
+            Ok(stored) => stored.map_err(Error::from),
+            Err(_) => Err(Error::new(Status::DaemonNotRunning, "the daemon stopped during an upload")),
+        };
+        self.has_lost |= stored.is_err();
+        self.stored.push(stored?);
         Ok(())
     }
 }

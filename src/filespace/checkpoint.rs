@@ -276,7 +276,9 @@ impl Link {
             Ok(_) => {}
             // Somebody else's newer one stands; the parts serve this replica all the same.
             Err(super::CommitError::Refused(_)) => {}
-            Err(super::CommitError::Failed(error)) => return Err(error),
+            Err(super::CommitError::Failed(error) | super::CommitError::Unsettled(error, _)) => {
+                return Err(error);
+            }
         }
         let parts = Parts::new(parts, self.part_blocks.clone())
             .ok_or_else(|| Error::new(Status::Internal, "a new checkpoint is not sorted"))?;

@@ -53,8 +53,20 @@ impl Committed {
 pub enum CommitError {
     /// It is void, for this reason.
     Refused(Refusal),
-    /// It could not be brought to the log, or its outcome is not known.
+    /// It could not be brought to the log.
     Failed(Error),
+    /// It is on its way, and its outcome is not known yet.
+    Unsettled(Error, Unsettled),
+}
+
+/// A transaction whose outcome can be asked for later, with [`Link::outcome`].
+#[derive(Clone)]
+pub struct Unsettled(Arc<Ticket>);
+
+impl std::fmt::Debug for Unsettled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Unsettled")
+    }
 }
 
 impl From<Error> for CommitError {
@@ -217,7 +229,7 @@ impl Link {
                     continue;
                 }
             };
-            let committed = told(&Ok((at, outcome)));
+            let committed = judged(at, &outcome);
             if let (Some(ticket), Ok(_)) = (&ticket, &committed) {
                 return Ok(self.wait_for_answer(queue, ticket, deadline));
             }
@@ -242,7 +254,7 @@ impl Link {
     ) -> Result<Committed, CommitError> {
         loop {
             if let Some(answer) = ticket.answer() {
-                return told(&answer);
+                return told(&answer, ticket);
             }
             if !queue.busy {
                 let mut turn = self.committer.take_turn(&mut queue);
@@ -253,16 +265,51 @@ impl Link {
                 queue = self.committer.queue.lock();
             } else if self.committer.changed.wait_until(&mut queue, deadline).timed_out() {
                 if let Some(answer) = ticket.answer() {
-                    return told(&answer);
+                    return told(&answer, ticket);
                 }
                 let error = Error::new(Status::Timeout, "the log did not take the change in time");
                 if !queue.withdraw(ticket) {
-                    return Err(error.maybe_applied().into());
+                    return Err(CommitError::Unsettled(error.maybe_applied(), Unsettled(ticket.clone())));
                 }
                 drop(queue);
                 self.renew_view()?;
                 return Err(error.into());
             }
+        }
+    }
+
+    /// What became of a transaction that was on its way. If nobody finds that out at the moment, this does.
+    pub fn outcome(&self, of: &Unsettled, deadline: Instant) -> Result<Committed, CommitError> {
+        let (Unsettled(ticket), committer) = (of, &self.committer);
+        let still_open = |error: &Error| {
+            let what = "an earlier change of this file is still on its way to the log";
+            let error = Error::new(error.status(), what).caused_by(error.repeat()).maybe_applied();
+            Err(CommitError::Unsettled(error, of.clone()))
+        };
+        let mut queue = committer.queue.lock();
+        loop {
+            let error = match ticket.answer() {
+                Some(Err(error)) if error.is_maybe_applied() => error,
+                Some(answer) => return told(&answer, ticket),
+                None => Arc::new(Error::new(Status::Timeout, "the log did not answer in time")),
+            };
+            if queue.busy {
+                if committer.changed.wait_until(&mut queue, deadline).timed_out() {
+                    return still_open(&error);
+                }
+                continue;
+            }
+            if queue.unsettled.is_none() {
+                return still_open(&error);
+            }
+            let mut turn = committer.take_turn(&mut queue);
+            drop(queue);
+            let settled = self.settle_last(&mut turn, deadline);
+            drop(turn);
+            if let Err(error) = settled {
+                return still_open(&error);
+            }
+            queue = committer.queue.lock();
         }
     }
 
@@ -656,17 +703,24 @@ fn may_work_later(error: &Error) -> bool {
 }
 
 /// What the caller is told.
-fn told(answer: &Answer) -> Result<Committed, CommitError> {
+fn told(answer: &Answer, ticket: &Arc<Ticket>) -> Result<Committed, CommitError> {
     match answer {
-        Ok((at, outcome)) => match Refusal::from_code(outcome.refusal) {
-            None if outcome.refusal == 0 => Ok(Committed { at: *at, outcome: outcome.clone() }),
-            Some(refusal) => Err(CommitError::Refused(refusal)),
-            None => Err(CommitError::Failed(Error::new(
-                Status::UpgradeRequired,
-                "the change was refused for a reason that this version does not know",
-            ))),
-        },
+        Ok((at, outcome)) => judged(*at, outcome),
+        Err(error) if error.is_maybe_applied() => {
+            Err(CommitError::Unsettled(error.repeat(), Unsettled(ticket.clone())))
+        }
         Err(error) => Err(CommitError::Failed(error.repeat())),
+    }
+}
+
+fn judged(at: Seq, outcome: &Outcome) -> Result<Committed, CommitError> {
+    match Refusal::from_code(outcome.refusal) {
+        None if outcome.refusal == 0 => Ok(Committed { at, outcome: outcome.clone() }),
+        Some(refusal) => Err(CommitError::Refused(refusal)),
+        None => Err(CommitError::Failed(Error::new(
+            Status::UpgradeRequired,
+            "the change was refused for a reason that this version does not know",
+        ))),
     }
 }
 

@@ -1,10 +1,14 @@
-//! Looking: what there is to know about a name.
+//! Looking: what there is to know about a name, and which there are in a directory.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::FileSystem;
 use super::path::Path;
 use super::resolve::{Last, look};
 use crate::error::{Error, Result, Status};
-use crate::filespace::{ReadError, View};
+use crate::filespace::{Link, ReadError, View};
 use crate::ids::Ino;
 use crate::state::value::{Counters, Inode, Kind};
 use crate::state::{Stop, Tables};
@@ -65,7 +69,76 @@ impl Entry {
     }
 }
 
+/// Entries that an open directory reads at a time.
+const BATCH: usize = 512;
+
+/// A directory that is read entry by entry. It goes on behind the last name that it gave, so it needs the same
+/// memory however many entries there are.
+pub struct Directory {
+    fs: Arc<FileSystem>,
+    ino: Ino,
+    cursor: Mutex<Cursor>,
+}
+
+#[derive(Default)]
+struct Cursor {
+    /// Read and not given yet, from the last to the first.
+    batch: Vec<Entry>,
+    /// The last name that was read.
+    last: Option<String>,
+    at_end: bool,
+}
+
+impl Directory {
+    /// The link that it belongs to.
+    pub fn link(&self) -> &Arc<Link> {
+        &self.fs.link
+    }
+
+    /// The next entry, in byte order of the names; none behind the last. What is there all the while is given
+    /// exactly once.
+    pub fn next(&self) -> Result<Option<Entry>> {
+        self.fs.link.check_usable()?;
+        let cursor = &mut *self.cursor.lock();
+        if cursor.batch.is_empty() && !cursor.at_end {
+            let last = cursor.last.take();
+            let ino = self.fs.link.renumbered(self.ino);
+            let read = self.fs.link.read_fresh(|state| entries(state, ino, last.as_deref(), BATCH));
+            cursor.last = last;
+            cursor.batch = read?;
+            cursor.at_end = cursor.batch.len() < BATCH;
+            if let Some(entry) = cursor.batch.last() {
+                cursor.last = Some(entry.name.clone());
+            }
+            cursor.batch.reverse();
+        }
+        Ok(cursor.batch.pop())
+    }
+}
+
+/// Entries of a directory behind a name, in byte order of their names.
+fn entries(
+    state: &View,
+    directory: Ino,
+    behind: Option<&str>,
+    limit: usize,
+) -> Result<Vec<Entry>, ReadError> {
+    let mut entries = Vec::new();
+    for item in state.dentries(directory, behind).take(limit) {
+        let (name, dentry) = item?;
+        let inode = state.inode(dentry.ino())?.ok_or(Stop::Corrupt("a name without an inode"))?;
+        entries.push(Entry::new(utf8(&name)?, dentry.ino(), &inode));
+    }
+    Ok(entries)
+}
+
 impl FileSystem {
+    /// Opens a directory to be read entry by entry.
+    pub fn open_dir(self: &Arc<FileSystem>, path: &Path) -> Result<Directory> {
+        let ino = self.link.read_fresh(|state| self.directory(state, path))?;
+        Ok(Directory { fs: self.clone(), ino, cursor: Mutex::default() })
+    }
+
     /// What a path leads to; `follow` says whether a symbolic link at its end is followed.
     pub fn entry(&self, path: &Path, follow: bool) -> Result<Entry> {
         let last = if follow { Last::Follow } else { Last::NoFollow };
@@ -79,13 +152,7 @@ impl FileSystem {
     pub fn read_dir(&self, path: &Path) -> Result<Vec<Entry>> {
         self.link.read_fresh(|state| {
             let directory = self.directory(state, path)?;
-            let mut entries = Vec::new();
-            for item in state.dentries(directory, None) {
-                let (name, dentry) = item?;
-                let inode = state.inode(dentry.ino())?.ok_or(Stop::Corrupt("a name without an inode"))?;
-                entries.push(Entry::new(utf8(&name)?, dentry.ino(), &inode));
-            }
-            Ok(entries)
+            entries(state, directory, None, usize::MAX)
         })
     }
 

@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 
-use parking_lot::MutexGuard;
+use bytes::Bytes;
 
 use super::ahead::ReadAhead;
 use super::handle::{Handle, Opening};
-use super::open::{Shared, State};
+use super::open::{Locked, Place, Shared, State};
+use super::publish::Also;
 use super::read::Version;
 use super::resolve::{Last, resolve};
 use super::segments::Data;
-use super::{FileSystem, Path};
+use super::{FileSystem, Path, failed};
 use crate::error::{Error, Result, Status};
 use crate::filespace::{Draft, Link, View};
 use crate::ids::Ino;
@@ -119,8 +120,8 @@ impl FileSystem {
             let resolved = resolve(state, &self.root, path, Last::Follow)?;
             let must_be_dir = resolved.must_be_dir();
             let Some((ino, inode)) = resolved.found else {
-                resolved.vacant(path, false)?;
-                return Ok(None);
+                let vacant = resolved.vacant(path, false)?;
+                return Ok(Err(Place { parent: vacant.parent, name: vacant.name }));
             };
             if inode.kind() != value::Kind::File {
                 let what = "it is a directory, not a file";
@@ -131,22 +132,22 @@ impl FileSystem {
                 return Err(Error::new(Status::NotADirectory, what).on_path(path.text()).into());
             }
             let version = if replaces { None } else { Version::load(state, ino)? };
-            Ok(Some((ino, version.unwrap_or_default())))
+            Ok(Ok((ino, version.unwrap_or_default())))
         };
         let found = match replaces {
             true => self.link.read(look).or_else(|_| self.link.read_fresh(look))?,
             false => self.link.read_fresh(look)?,
         };
         let opening = |base, unnamed| Opening { mode, permissions, base, unnamed, replaces };
-        match (found, self.open.promised(path)) {
-            (Some((ino, version)), _) => Ok(self.handle(ino, path, opening(Arc::new(version), false))),
-            (None, promised) if mode.kind == ModeKind::Read => match promised {
-                Some(ino) => Ok(self.handle(ino, path, opening(Arc::default(), false))),
+        match found {
+            Ok((ino, version)) => Ok(self.handle(ino, path, opening(Arc::new(version), None))),
+            Err(place) if mode.kind == ModeKind::Read => match self.open.promised(&place) {
+                Some(ino) => Ok(self.handle(ino, path, opening(Arc::default(), None))),
                 None => Err(Error::new(Status::NotFound, "no such file").on_path(path.text())),
             },
-            (None, _) => {
-                let ino = self.open.promise(path, self.link.new_ino()?);
-                Ok(self.handle(ino, path, opening(Arc::default(), true)))
+            Err(place) => {
+                let ino = self.open.promise(&place, self.link.new_ino()?);
+                Ok(self.handle(ino, path, opening(Arc::default(), Some(place))))
             }
         }
     }
@@ -166,7 +167,7 @@ impl FileSystem {
         let mode = Mode { kind: ModeKind::Read, plus: false };
         let path = Path::parse(&failure.path)?;
         let base = Arc::new(version);
-        let opening = Opening { mode, permissions: 0, base, unnamed: false, replaces: false };
+        let opening = Opening { mode, permissions: 0, base, unnamed: None, replaces: false };
         Ok(self.handle(self.link.new_ino()?, &path, opening))
     }
 
@@ -188,18 +189,20 @@ impl FileSystem {
             };
             let ops = vec![Op::Create(create).wrap()];
             Ok(Draft::new(Transaction { hops: place.hops, ops }))
-        })?;
-        let opening = Opening { mode, permissions, base: Arc::default(), unnamed: false, replaces: false };
+        })
+        .map_err(|error| failed(error, path))?;
+        let opening = Opening { mode, permissions, base: Arc::default(), unnamed: None, replaces: false };
         Ok(self.handle(ino, path, opening))
     }
 
     fn handle(self: &Arc<FileSystem>, ino: Ino, path: &Path, mut opening: Opening) -> File {
         let shared = self.open.share(ino);
-        let mut state = shared.0.lock();
+        let mut state = shared.lock(&self.open);
         // Another thread may have published it meanwhile.
-        if opening.unnamed && state.ino != ino {
-            opening.unnamed = false;
-            self.open.settle(path, ino);
+        if state.ino != ino
+            && let Some(place) = opening.unnamed.take()
+        {
+            self.open.settle(&place, ino);
         }
         let (id, ino) = (state.next, state.ino);
         state.next += 1;
@@ -215,8 +218,19 @@ impl File {
         &self.fs.link
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.shared.0.lock()
+    fn lock(&self) -> Locked<'_> {
+        self.shared.lock(&self.fs.open)
+    }
+
+    /// The file's number and the content that the handle looks at.
+    fn base(&self, state: &mut State) -> Result<(Ino, Arc<Version>)> {
+        let handle = state.handle(self.id)?;
+        if handle.outdated {
+            let ino = handle.ino;
+            handle.base = Arc::new(self.fs.link.read(|s| Version::load(s, ino))?.unwrap_or_default());
+            handle.outdated = false;
+        }
+        Ok((handle.ino, handle.base.clone()))
     }
 
     /// The handle, if it may do this.
@@ -233,15 +247,29 @@ impl File {
     /// Reads from the handle's position on and moves it. Fewer bytes than asked for only at the end of the
     /// file.
     pub fn read(&self, out: &mut [u8]) -> Result<usize> {
+        self.read_vectored(&mut [out])
+    }
+
+    /// Reads into several buffers, one after the other, as one read.
+    pub fn read_vectored(&self, buffers: &mut [&mut [u8]]) -> Result<usize> {
         let mut state = self.lock();
         self.check(&mut state, Mode::reads, "reading")?;
-        let handle = state.handle(self.id)?;
-        let (offset, ino, base) = (handle.position, handle.ino, handle.base.clone());
-        let len = available(offset, state.size(ino, &base), out.len());
+        let (ino, base) = self.base(&mut state)?;
+        let offset = state.handle(self.id)?.position;
+        let wanted = buffers.iter().map(|b| b.len()).fold(0, usize::saturating_add);
+        let len = available(offset, state.size(ino, &base), wanted);
         // Moved first: another thread that reads meanwhile goes on behind this.
         let end = offset + len as u64;
         state.handle(self.id)?.position = end;
-        let filled = self.fill(state, ino, &base, offset, &mut out[..len]);
+        let filled = self.look(state, ino, base, offset, end).and_then(|seen| {
+            let mut at = offset;
+            for buffer in buffers {
+                let piece = buffer.len().min((end - at) as usize);
+                seen.fill(&self.fs.link, at, &mut buffer[..piece])?;
+                at += piece as u64;
+            }
+            Ok(())
+        });
         if filled.is_err()
             && let Ok(handle) = self.lock().handle(self.id)
             && handle.position == end
@@ -255,69 +283,56 @@ impl File {
     pub fn pread(&self, offset: u64, out: &mut [u8]) -> Result<usize> {
         let mut state = self.lock();
         self.check(&mut state, Mode::reads, "reading")?;
-        let handle = state.handle(self.id)?;
-        let (ino, base) = (handle.ino, handle.base.clone());
+        let (ino, base) = self.base(&mut state)?;
         let len = available(offset, state.size(ino, &base), out.len());
-        self.fill(state, ino, &base, offset, &mut out[..len])?;
+        let seen = self.look(state, ino, base, offset, offset + len as u64)?;
+        seen.fill(&self.fs.link, offset, &mut out[..len])?;
         Ok(len)
     }
 
-    /// Gathers bytes; only what is in memory is looked at under the lock.
-    fn fill(
-        &self,
-        mut state: MutexGuard<'_, State>,
-        ino: Ino,
-        base: &Arc<Version>,
-        offset: u64,
-        out: &mut [u8],
-    ) -> Result<()> {
-        let end = offset + out.len() as u64;
-        if state.is_quiet(ino) {
-            drop(state);
-            let within = (base.size.saturating_sub(offset) as usize).min(out.len());
-            out[within..].fill(0);
-            self.ahead.begin(&self.fs.link, base, offset, end);
-            return base.read(&self.fs.link, offset, &mut out[..within]);
-        }
-        let link = &self.fs.link;
+    /// What there is in `[from, to)`. Only what is in memory is looked at under the lock.
+    fn look(&self, mut state: Locked<'_>, ino: Ino, base: Arc<Version>, from: u64, to: u64) -> Result<Seen> {
         let mut written = Vec::new();
-        for (start, segment) in state.written(ino, offset, end).iter() {
-            let bytes = match &segment.data {
-                Data::Memory(bytes) => bytes.clone(),
-                Data::Stored(extent) => state.read_sealed(link, extent)?,
-            };
-            written.push(((start - offset) as usize, bytes));
+        let is_quiet = state.is_quiet(ino);
+        if !is_quiet {
+            for (start, segment) in state.written(ino, from, to).iter() {
+                let bytes = match &segment.data {
+                    Data::Memory(bytes) => bytes.clone(),
+                    Data::Stored(extent) => state.read_sealed(&self.fs.link, extent)?,
+                };
+                written.push((start, bytes));
+            }
         }
-        let replaced = state.replaced(ino).is_some();
+        let base = if state.replaced(ino).is_some() { Arc::default() } else { base };
         drop(state);
-        if replaced {
-            out.fill(0);
-        } else {
-            let within = (base.size.saturating_sub(offset) as usize).min(out.len());
-            out[within..].fill(0);
-            base.read(link, offset, &mut out[..within])?;
+        if is_quiet {
+            self.ahead.begin(&self.fs.link, &base, from, to);
         }
-        for (from, bytes) in written {
-            out[from..from + bytes.len()].copy_from_slice(&bytes);
-        }
-        Ok(())
+        Ok(Seen { base, written })
     }
 
     /// Writes at the handle's position and moves it; at the end of the file in append mode.
     pub fn write(&self, data: &[u8]) -> Result<usize> {
+        self.write_vectored(&[data])
+    }
+
+    /// Writes what several buffers have, one after the other, as one write.
+    pub fn write_vectored(&self, buffers: &[&[u8]]) -> Result<usize> {
+        let len = buffers.iter().map(|b| b.len()).fold(0, usize::saturating_add);
         let mut state = self.lock();
         self.check(&mut state, Mode::writes, "writing")?;
         let handle = state.handle(self.id)?;
         let offset = match handle.mode.kind {
             ModeKind::Append => {
-                let (ino, base, own_end) = (handle.ino, handle.base.clone(), handle.end());
+                let own_end = handle.end();
+                let (ino, base) = self.base(&mut state)?;
                 state.size(ino, &base).max(own_end)
             }
             _ => handle.position,
         };
-        self.write_at(&mut state, offset, data)?;
-        state.handle(self.id)?.position = offset + data.len() as u64;
-        Ok(data.len())
+        self.write_at(&mut state, offset, buffers, len)?;
+        state.handle(self.id)?.position = offset + len as u64;
+        Ok(len)
     }
 
     /// Writes at an offset, without the handle's position; refused in append mode.
@@ -325,31 +340,34 @@ impl File {
         let mut state = self.lock();
         let positioned = |m: Mode| m.writes() && m.kind != ModeKind::Append;
         self.check(&mut state, positioned, "writing at an offset")?;
-        self.write_at(&mut state, offset, data)?;
+        self.write_at(&mut state, offset, &[data], data.len())?;
         Ok(data.len())
     }
 
-    fn write_at(&self, state: &mut State, offset: u64, data: &[u8]) -> Result<()> {
-        if data.is_empty() {
+    fn write_at(&self, state: &mut State, offset: u64, buffers: &[&[u8]], len: usize) -> Result<()> {
+        if len == 0 {
             return Ok(());
         }
+        self.fs.learn_outcome(state, self.id)?;
         let order = state.next;
         state.next += 1;
         let handle = state.handle(self.id)?;
-        offset.checked_add(data.len() as u64).filter(|end| *end <= MAX_FILE_SIZE).ok_or_else(|| {
+        offset.checked_add(len as u64).filter(|end| *end <= MAX_FILE_SIZE).ok_or_else(|| {
             let what = "the file would be larger than 2^63-1 bytes";
             Error::new(Status::FileTooLarge, what).on_path(handle.path.text())
         })?;
-        handle.dirty = true;
-        handle.write(&self.fs.link, offset, order, data)
+        let written = handle.write(&self.fs.link, offset, order, buffers);
+        // A write that was lost is told when the handle is published.
+        handle.dirty |= written.is_ok() || handle.check_whole().is_err();
+        written
     }
 
     /// Moves the handle's position and returns it.
     pub fn seek(&self, offset: i64, whence: Whence) -> Result<u64> {
         let mut state = self.lock();
         self.check(&mut state, |_| true, "")?;
-        let handle = state.handle(self.id)?;
-        let (position, ino, base) = (handle.position, handle.ino, handle.base.clone());
+        let (ino, base) = self.base(&mut state)?;
+        let position = state.handle(self.id)?.position;
         let from = match whence {
             Whence::Start => 0,
             Whence::Current => position,
@@ -371,8 +389,7 @@ impl File {
     pub fn size(&self) -> Result<u64> {
         let mut state = self.lock();
         self.check(&mut state, |_| true, "")?;
-        let handle = state.handle(self.id)?;
-        let (ino, base) = (handle.ino, handle.base.clone());
+        let (ino, base) = self.base(&mut state)?;
         Ok(state.size(ino, &base))
     }
 
@@ -387,14 +404,66 @@ impl File {
             let what = "size: at most 2^63-1 bytes";
             return Err(Error::new(Status::FileTooLarge, what).on_path(handle.path.text()));
         }
+        self.fs.learn_outcome(&mut state, self.id)?;
+        let handle = state.handle(self.id)?;
         if handle.replaces.is_some() {
-            handle.finish_tail();
-            handle.segments.cut(size, u64::MAX);
+            handle.cut(size, u64::MAX);
             handle.min_size = size;
             handle.dirty = true;
             return Ok(());
         }
-        self.fs.publish(&mut state, self.id, Some(size))
+        self.fs.publish(&mut state, self.id, Some(Also::Truncate(size)))
+    }
+
+    /// Makes a hole of a range: it reads as zeros and takes no room, the size stays. Publishes what the handle wrote,
+    /// in the same commit. In content that is being replaced there is a hole before anybody sees it.
+    pub fn punch_hole(&self, offset: u64, length: u64) -> Result<()> {
+        let mut state = self.lock();
+        let positioned = |m: Mode| m.writes() && m.kind != ModeKind::Append;
+        self.check(&mut state, positioned, "making a hole")?;
+        if length == 0 {
+            let what = "length: a hole has at least one byte";
+            return Err(Error::new(Status::InvalidArgument, what).on_path(state.handle(self.id)?.path.text()));
+        }
+        // What is behind the largest file is no hole in any.
+        let (from, to) = (offset.min(MAX_FILE_SIZE), offset.saturating_add(length).min(MAX_FILE_SIZE));
+        self.fs.learn_outcome(&mut state, self.id)?;
+        let handle = state.handle(self.id)?;
+        if handle.replaces.is_some() {
+            handle.min_size = handle.end();
+            handle.cut(from, to);
+            return Ok(());
+        }
+        self.fs.publish(&mut state, self.id, Some(Also::Punch { offset: from, length: to - from }))
+    }
+
+    /// Where from `offset` on the next byte is that was written; `NotFound` if there is none.
+    pub fn seek_data(&self, offset: u64) -> Result<u64> {
+        let mut state = self.lock();
+        self.check(&mut state, |_| true, "")?;
+        let (ino, base) = self.base(&mut state)?;
+        let size = state.size(ino, &base);
+        let data = state.data_from(ino, &base, offset).filter(|range| range.0 < size);
+        let data = data.ok_or_else(|| Error::new(Status::NotFound, "no data from the offset on"));
+        Ok(data?.0)
+    }
+
+    /// Where from `offset` on the next hole is; the end of the file is one. `NotFound` at or behind the end.
+    pub fn seek_hole(&self, offset: u64) -> Result<u64> {
+        let mut state = self.lock();
+        self.check(&mut state, |_| true, "")?;
+        let (ino, base) = self.base(&mut state)?;
+        let size = state.size(ino, &base);
+        if offset >= size {
+            return Err(Error::new(Status::NotFound, "the offset is at or behind the end of the file"));
+        }
+        let mut at = offset;
+        while let Some((from, to)) = state.data_from(ino, &base, at)
+            && from == at
+        {
+            at = to;
+        }
+        Ok(at.min(size))
     }
 
     /// Publishes what the handle wrote: committed, and visible to all, when it returns.
@@ -419,7 +488,7 @@ impl File {
         let handle = state.handle(self.id)?;
         match newest {
             Some(version) => handle.base = Arc::new(version),
-            None if handle.unnamed => {}
+            None if handle.unnamed.is_some() => {}
             None => {
                 return Err(Error::new(Status::Deleted, "the file was deleted").on_path(handle.path.text()));
             }
@@ -433,24 +502,40 @@ impl File {
         self.check(&mut state, |_| true, "")?;
         state.handle(self.id)?.closing = true;
         let published = self.fs.publish(&mut state, self.id, None);
-        self.end(&mut state);
+        state.end(self.id, &self.fs.open);
         published
-    }
-
-    /// Ends the handle; what was not published is dropped.
-    fn end(&self, state: &mut State) {
-        let Some(at) = state.handles.iter().position(|h| h.id() == self.id) else { return };
-        let handle = state.handles.remove(at);
-        let same_name = |h: &Handle| h.unnamed && h.path.key() == handle.path.key();
-        if handle.unnamed && !state.handles.iter().any(same_name) {
-            self.fs.open.settle(&handle.path, handle.ino);
-        }
     }
 }
 
 impl Drop for File {
+    /// Drops what was not published; waits for nobody.
     fn drop(&mut self) {
-        self.end(&mut self.lock());
+        self.shared.end(self.id, &self.fs.open);
+    }
+}
+
+/// What a handle sees of a range.
+struct Seen {
+    base: Arc<Version>,
+    /// What is not published, in order of its place.
+    written: Vec<(u64, Bytes)>,
+}
+
+impl Seen {
+    /// Fills `out` with the bytes from `offset` on.
+    fn fill(&self, link: &Link, offset: u64, out: &mut [u8]) -> Result<()> {
+        let end = offset + out.len() as u64;
+        let within = (self.base.size.saturating_sub(offset) as usize).min(out.len());
+        out[within..].fill(0);
+        self.base.read(link, offset, &mut out[..within])?;
+        for (start, bytes) in &self.written {
+            let (from, to) = (offset.max(*start), end.min(start + bytes.len() as u64));
+            if from < to {
+                let piece = &bytes[(from - start) as usize..(to - start) as usize];
+                out[(from - offset) as usize..(to - offset) as usize].copy_from_slice(piece);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -7,8 +7,10 @@ use bytes::Bytes;
 
 use super::Path;
 use super::file::Mode;
+use super::open::Place;
+use super::publish::Sent;
 use super::read::Version;
-use super::segments::{Data, Segment, Segments};
+use super::segments::{Data, Run, Segment, Segments};
 use crate::content::memory::{MemoryBudget, Reservation};
 use crate::content::pack::{open_block, pack_key};
 use crate::content::writer::{BlockWriter, StoredPack};
@@ -36,14 +38,18 @@ pub(super) struct Handle {
     pub(super) position: u64,
     /// The content it was opened on.
     pub(super) base: Arc<Version>,
-    /// The name is not committed yet: this handle makes it.
-    pub(super) unnamed: bool,
+    /// The name, if it is not committed yet: this handle makes it.
+    pub(super) unnamed: Option<Place>,
     /// It replaces the content: what was there before this order does not count.
     pub(super) replaces: Option<u64>,
     /// Nobody looks through it any more.
     pub(super) closing: bool,
     /// Something is to be published, be it only an empty file.
     pub(super) dirty: bool,
+    /// What was sent to the log and has no known outcome yet. Nothing is written before that is known.
+    pub(super) unsettled: Option<Sent>,
+    /// What was published could not be looked at yet: `base` is older.
+    pub(super) outdated: bool,
     pub(super) segments: Segments,
     /// The range that is being written at the moment, behind all segments in order.
     tail: Option<Tail>,
@@ -63,7 +69,7 @@ pub(super) struct Opening {
     pub(super) mode: Mode,
     pub(super) permissions: u32,
     pub(super) base: Arc<Version>,
-    pub(super) unnamed: bool,
+    pub(super) unnamed: Option<Place>,
     pub(super) replaces: bool,
 }
 
@@ -111,6 +117,7 @@ impl Tail {
 impl Handle {
     pub(super) fn new(id: u64, ino: Ino, path: &Path, opening: Opening) -> Handle {
         let Opening { mode, permissions, base, unnamed, replaces } = opening;
+        let dirty = unnamed.is_some() || replaces;
         Handle {
             id,
             ino,
@@ -122,7 +129,9 @@ impl Handle {
             unnamed,
             replaces: replaces.then_some(id),
             closing: false,
-            dirty: unnamed || replaces,
+            dirty,
+            unsettled: None,
+            outdated: false,
             segments: Segments::default(),
             tail: None,
             min_size: 0,
@@ -162,41 +171,82 @@ impl Handle {
         later.map(|(start, s)| start + s.data.len()).fold(tail, u64::max)
     }
 
-    /// Takes bytes in. A range that goes on where the last write ended grows; a full block is sealed. If some
-    /// bytes were taken and others cannot be, the handle never publishes: half a write is none.
-    pub(super) fn write(&mut self, link: &Arc<Link>, offset: u64, order: u64, data: &[u8]) -> Result<()> {
+    /// Takes bytes in: all, or, when memory is short, none. A range that goes on where the last write ended grows; a
+    /// full block is sealed. If something cannot be stored, the handle never publishes: half a write is none.
+    pub(super) fn write(
+        &mut self,
+        link: &Arc<Link>,
+        offset: u64,
+        order: u64,
+        buffers: &[&[u8]],
+    ) -> Result<()> {
         let block = link.block_size() as usize;
-        let mut done = 0;
-        while done < data.len() {
-            let at = offset + done as u64;
-            if self.tail.as_ref().is_some_and(|t| !t.goes_on(at, order)) {
-                self.finish_tail();
-            }
-            let held = self.tail.as_ref().map_or(0, |t| t.bytes.len());
-            let piece = &data[done..][..(block - held).min(data.len() - done)];
-            if !self.memory.try_grow(piece.len()) {
-                if done > 0 {
-                    self.lose(NOT_STORED);
+        let end = offset + buffers.iter().map(|b| b.len() as u64).sum::<u64>();
+        let mut before = Segments::default();
+        self.written(offset, end).for_each(|(start, segment)| before.insert(start, segment));
+        let mut at = offset;
+        for mut data in buffers.iter().copied() {
+            while !data.is_empty() {
+                if self.tail.as_ref().is_some_and(|t| !t.goes_on(at, order)) {
+                    self.finish_tail();
                 }
-                let what = "the memory limit does not leave room for this write; raise memory.limit or \
-                            flush other files";
-                return Err(Error::new(Status::NoMemory, what).on_path(self.path.text()));
-            }
-            let tail = self.tail.get_or_insert_with(|| Tail { start: at, order, bytes: Vec::new() });
-            tail.bytes.extend_from_slice(piece);
-            tail.order = order;
-            done += piece.len();
-            if tail.bytes.len() == block {
-                let sealed = self.seal_tail(link);
-                sealed.inspect_err(|_| self.lose(NOT_STORED))?;
+                let held = self.tail.as_ref().map_or(0, |t| t.bytes.len());
+                let (piece, rest) = data.split_at((block - held).min(data.len()));
+                if !self.memory.try_grow(piece.len()) {
+                    self.undo(offset, at, &before);
+                    let what = "the memory limit does not leave room for this write; raise memory.limit or \
+                                flush other files";
+                    return Err(Error::new(Status::NoMemory, what).on_path(self.path.text()));
+                }
+                let tail = self.tail.get_or_insert_with(|| Tail { start: at, order, bytes: Vec::new() });
+                tail.bytes.extend_from_slice(piece);
+                tail.order = order;
+                at += piece.len() as u64;
+                data = rest;
+                if tail.bytes.len() == block {
+                    self.seal_tail(link).or_else(|error| self.keep(error))?;
+                }
             }
         }
         if self.memory.bytes() > MAX_MEMORY {
             self.finish_tail();
-            let sealed = self.seal_memory(link);
-            sealed.inspect_err(|_| self.lose(NOT_STORED))?;
+            self.seal_memory(link).or_else(|error| self.keep(error))?;
         }
         Ok(())
+    }
+
+    /// What could not be sealed is still in memory and is sealed later; only what was on its way is lost.
+    fn keep(&mut self, error: Error) -> Result<()> {
+        if !self.writer.as_ref().is_some_and(BlockWriter::has_lost) {
+            return Ok(());
+        }
+        self.lose(NOT_STORED);
+        Err(error)
+    }
+
+    /// Takes back what a write put into `[from, to)`; there is again what was there before.
+    fn undo(&mut self, from: u64, to: u64, before: &Segments) {
+        self.cut(from, to);
+        before.overlapping(from, to).for_each(|(start, segment)| self.segments.insert(start, segment));
+        self.fit_memory();
+    }
+
+    /// Takes back what it wrote into a range.
+    pub(super) fn cut(&mut self, from: u64, to: u64) {
+        self.finish_tail();
+        self.segments.cut(from, to);
+        self.fit_memory();
+    }
+
+    /// The first range at or behind an offset that it wrote at this order or later.
+    pub(super) fn data_from(&self, offset: u64, order: u64) -> Option<(u64, u64)> {
+        let written = self.written(offset, u64::MAX).filter(|(_, s)| s.order >= order);
+        written.map(|(start, s)| (start, start + s.data.len())).min()
+    }
+
+    /// Reserves as much as is in memory.
+    fn fit_memory(&mut self) {
+        self.memory.shrink_to(self.segments.memory() + self.tail.as_ref().map_or(0, |t| t.bytes.len()));
     }
 
     /// Where its segments are when they are published: as they are, or, appended, one behind the other. (In
@@ -222,30 +272,43 @@ impl Handle {
 
     fn seal_tail(&mut self, link: &Arc<Link>) -> Result<()> {
         let Some(Tail { start, order, bytes }) = self.tail.take() else { return Ok(()) };
-        self.seal_block(link, start, order, &bytes)?;
-        if self.segments.memory() == 0 {
-            self.memory.release();
+        let bytes = Bytes::from(bytes);
+        let sealed = self.seal_run(link, &Run::new(start, order, bytes.clone()));
+        if sealed.is_err() {
+            self.segments.insert(start, Segment { order, data: Data::Memory(bytes) });
         }
-        Ok(())
+        self.fit_memory();
+        sealed
     }
 
-    /// Writes all that is in memory out into packs. Ranges that join become one, as new as its newest.
+    /// Writes all that is in memory out into packs. What fails stays in memory.
     pub(super) fn seal_memory(&mut self, link: &Arc<Link>) -> Result<()> {
-        for (start, order, bytes) in self.segments.memory_runs(link.block_size() as usize) {
-            self.seal_block(link, start, order, &bytes)?;
+        let runs = self.segments.memory_runs(link.block_size() as usize);
+        let sealed = runs.iter().try_for_each(|run| self.seal_run(link, run));
+        self.fit_memory();
+        if self.writer.as_ref().is_some_and(BlockWriter::has_lost) {
+            self.lose(NOT_STORED);
         }
-        self.memory.release();
-        Ok(())
+        sealed
     }
 
-    fn seal_block(&mut self, link: &Arc<Link>, start: u64, order: u64, bytes: &[u8]) -> Result<()> {
+    /// A run becomes one block; each piece of it keeps its place in the order of writes.
+    fn seal_run(&mut self, link: &Arc<Link>, run: &Run) -> Result<()> {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => none.insert(link.block_writer()?),
         };
-        let (pack, place) = writer.write(bytes)?;
-        let extent = block_extent(start, bytes.len() as u32, pack, place);
-        self.segments.insert(start, Segment { order, data: Data::Stored(extent) });
+        let bytes = run.bytes();
+        let (pack, place) = writer.write(&bytes)?;
+        let block = block_extent(run.start, bytes.len() as u32, pack, place);
+        let mut at = run.start;
+        for (order, piece) in &run.pieces {
+            let end = at + piece.len() as u64;
+            if let Some(piece) = block.slice(at, end) {
+                self.segments.insert(at, Segment { order: *order, data: Data::Stored(piece) });
+            }
+            at = end;
+        }
         Ok(())
     }
 

@@ -20,7 +20,7 @@ mod read;
 mod resolve;
 mod segments;
 
-pub use entry::Entry;
+pub use entry::{Directory, Entry};
 pub use file::{File, Mode, Whence};
 pub use namespace::Attributes;
 pub use path::Path;
@@ -63,16 +63,16 @@ impl FileSystem {
     /// out to lead elsewhere by now. No request is made before the commit: its hops are the check. Only an error is
     /// checked against the newest state before it is believed.
     fn mutate(&self, path: &Path, plan: impl FnMut(&View) -> Result<Draft, ReadError>) -> Result<Committed> {
-        self.change(path, false, plan)
+        self.change(path, false, plan).map_err(|error| failed(error, path))
     }
 
-    /// The same; with `wait` the outcome is the true one whatever the link's mode.
+    /// The same; with `wait` the outcome is the true one whatever the link's mode. No refusal is returned as such.
     fn change(
         &self,
         path: &Path,
         wait: bool,
         mut plan: impl FnMut(&View) -> Result<Draft, ReadError>,
-    ) -> Result<Committed> {
+    ) -> Result<Committed, CommitError> {
         let deadline = self.link.deadline();
         self.link.check_usable()?;
         // Whether the state is one that was asked for since the call began.
@@ -80,7 +80,7 @@ impl FileSystem {
         loop {
             let error = match self.link.transact(path.text(), wait, deadline, &mut plan) {
                 Ok(Ok(committed)) => return Ok(committed),
-                Ok(Err(CommitError::Failed(error))) => return Err(error),
+                Ok(Err(error @ (CommitError::Failed(_) | CommitError::Unsettled(..)))) => return Err(error),
                 Ok(Err(CommitError::Refused(Refusal::StalePath))) => {
                     fresh = true;
                     check_deadline(deadline, path)?;
@@ -88,13 +88,13 @@ impl FileSystem {
                 }
                 // The log's own judgement.
                 Ok(Err(CommitError::Refused(refusal))) if self.link.commit_mode() == CommitMode::Wait => {
-                    return Err(refused(refusal, path));
+                    return Err(refused(refusal, path).into());
                 }
                 Ok(Err(CommitError::Refused(refusal))) => refused(refusal, path),
                 Err(error) => error,
             };
             if fresh {
-                return Err(error);
+                return Err(error.into());
             }
             self.link.refresh()?;
             fresh = true;
@@ -108,6 +108,14 @@ fn check_deadline(deadline: Instant, path: &Path) -> Result<()> {
     }
     let what = "the path was changed by others again and again until the deadline";
     Err(Error::new(Status::Timeout, what).on_path(path.text()))
+}
+
+/// What a transaction that did not take effect is to the caller of an operation on a path.
+fn failed(error: CommitError, path: &Path) -> Error {
+    match error {
+        CommitError::Refused(refusal) => refused(refusal, path),
+        CommitError::Failed(error) | CommitError::Unsettled(error, _) => error,
+    }
 }
 
 /// What a refusal is to the caller of an operation on a path.

@@ -2,9 +2,9 @@
 
 use super::path::Path;
 use super::resolve::{Existing, Last, resolve};
-use super::{FileSystem, check_deadline, refused};
+use super::{FileSystem, check_deadline, failed};
 use crate::error::{Error, Result, Status};
-use crate::filespace::{CommitError, CommitMode, Draft, ReadError, View};
+use crate::filespace::{CommitMode, Draft, ReadError, View};
 use crate::ids::Ino;
 use crate::state::ops::{
     Hop, Link, MakeDir, Op, Reap, Remove, Rename, SetAttributes, Symlink, Transaction, Truncate,
@@ -88,7 +88,7 @@ impl FileSystem {
     /// Removes a directory: an empty one, or with everything below it at once.
     pub fn delete_dir(&self, path: &Path, recursive: bool) -> Result<()> {
         let time = self.link.env().clock.now();
-        self.publish_below(path, recursive)?;
+        self.publish_below(path, Last::Name, recursive)?;
         self.mutate(path, |state| {
             let found = resolve(state, &self.root, path, Last::Name)?.existing(path)?;
             if found.inode.kind() != Kind::Directory {
@@ -122,8 +122,7 @@ impl FileSystem {
             let reap = Draft::of(Op::Reap(Reap { root: root.0, limit: REAP_LIMIT }));
             match self.link.transact(path.text(), false, deadline, |_| Ok(reap.clone()))? {
                 Ok(_) => {}
-                Err(CommitError::Refused(refusal)) => return Err(refused(refusal, path)),
-                Err(CommitError::Failed(error)) => return Err(error),
+                Err(error) => return Err(failed(error, path)),
             }
             check_deadline(deadline, path)?;
         }
@@ -132,7 +131,7 @@ impl FileSystem {
     /// Removes a name of a file or symbolic link.
     pub fn delete(&self, path: &Path) -> Result<()> {
         let time = self.link.env().clock.now();
-        self.publish_below(path, false)?;
+        self.publish_below(path, Last::Name, false)?;
         self.mutate(path, |state| {
             let found = resolve(state, &self.root, path, Last::Name)?.existing(path)?;
             if found.inode.kind() == Kind::Directory {
@@ -149,7 +148,7 @@ impl FileSystem {
     /// replaced as POSIX `rename` does.
     pub fn rename(&self, from: &Path, to: &Path, replace: bool) -> Result<()> {
         let time = self.link.env().clock.now();
-        self.publish_below(from, true)?;
+        self.publish_below(from, Last::Name, true)?;
         self.mutate(from, |state| {
             let source = resolve(state, &self.root, from, Last::Name)?.existing(from)?;
             let is_dir = source.inode.kind() == Kind::Directory;
@@ -219,7 +218,7 @@ impl FileSystem {
     /// Gives a file or symbolic link another name.
     pub fn create_hard_link(&self, existing: &Path, path: &Path) -> Result<()> {
         let time = self.link.env().clock.now();
-        self.publish_below(existing, false)?;
+        self.publish_below(existing, Last::Name, false)?;
         self.mutate(path, |state| {
             let source = resolve(state, &self.root, existing, Last::Name)?.existing(existing)?;
             if source.inode.kind() == Kind::Directory {
@@ -239,7 +238,7 @@ impl FileSystem {
     pub fn set_attributes(&self, path: &Path, set: Attributes, follow: bool) -> Result<()> {
         let time = self.link.env().clock.now();
         let last = if follow { Last::Follow } else { Last::NoFollow };
-        self.publish_below(path, false)?;
+        self.publish_below(path, last, false)?;
         self.mutate(path, |state| {
             let found = resolve(state, &self.root, path, last)?.existing(path)?;
             let Attributes { mode, uid, gid, atime, mtime } = set;
@@ -252,7 +251,7 @@ impl FileSystem {
     /// Sets the size of a file; what is cut is gone, what is added reads as zeros.
     pub fn truncate(&self, path: &Path, size: u64) -> Result<()> {
         let time = self.link.env().clock.now();
-        self.publish_below(path, false)?;
+        self.publish_below(path, Last::Follow, false)?;
         self.mutate(path, |state| {
             let found = existing_file(state, &self.root, path)?;
             let op = Truncate { ino: found.ino.0, size, time };

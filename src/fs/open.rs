@@ -1,12 +1,12 @@
 //! The open files of a link: which there are, and what their handles show together.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
-use super::Path;
 use super::handle::Handle;
 use super::read::Version;
 use super::segments::{Segment, Segments};
@@ -24,12 +24,80 @@ struct Index {
     files: HashMap<Ino, Weak<Shared>>,
     /// All of them, also those whose number another one has by now.
     live: Vec<Weak<Shared>>,
-    /// Files whose names are not committed yet, by path.
-    unnamed: BTreeMap<String, Ino>,
+    /// Files whose names are not committed yet, by the name that they are going to have.
+    unnamed: BTreeMap<Place, Ino>,
+}
+
+/// A name in a directory, however the path to it is spelled.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) parent: Ino,
+    pub(super) name: String,
 }
 
 /// A file that is open, through one handle or several.
-pub(super) struct Shared(pub(super) Mutex<State>);
+pub(super) struct Shared {
+    state: Mutex<State>,
+    /// Handles that have ended and are still in the state, because it was locked then.
+    ended: Mutex<Vec<u64>>,
+}
+
+/// The state of an open file, while nobody else has it.
+pub(super) struct Locked<'a> {
+    // Given up first: who waited for it to end a handle does not wait any more.
+    state: MutexGuard<'a, State>,
+    _sweep: Sweep<'a>,
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+/// When it goes, so do the handles that ended while the state was locked.
+struct Sweep<'a> {
+    shared: &'a Shared,
+    open: &'a OpenFiles,
+}
+
+impl Drop for Sweep<'_> {
+    fn drop(&mut self) {
+        // Who has the state now does it instead.
+        while !self.shared.ended.lock().is_empty()
+            && let Some(mut state) = self.shared.state.try_lock()
+        {
+            self.shared.remove_ended(&mut state, self.open);
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn lock<'a>(&'a self, open: &'a OpenFiles) -> Locked<'a> {
+        let mut state = self.state.lock();
+        self.remove_ended(&mut state, open);
+        Locked { state, _sweep: Sweep { shared: self, open } }
+    }
+
+    /// Ends a handle, now or when the state is given up; never waits.
+    pub(super) fn end(&self, id: u64, open: &OpenFiles) {
+        self.ended.lock().push(id);
+        drop(Sweep { shared: self, open });
+    }
+
+    fn remove_ended(&self, state: &mut State, open: &OpenFiles) {
+        let ended = std::mem::take(&mut *self.ended.lock());
+        ended.into_iter().for_each(|id| state.end(id, open));
+    }
+}
 
 pub(super) struct State {
     /// What new handles are about. A handle may be about another file: its name led to that when it published.
@@ -55,7 +123,10 @@ impl OpenFiles {
             files.retain(|_, shared| shared.strong_count() > 0);
             live.retain(|shared| shared.strong_count() > 0);
         }
-        let shared = Arc::new(Shared(Mutex::new(State { ino, handles: Vec::new(), next: 1 })));
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State { ino, handles: Vec::new(), next: 1 }),
+            ended: Mutex::default(),
+        });
         files.insert(ino, Arc::downgrade(&shared));
         live.push(Arc::downgrade(&shared));
         shared
@@ -73,36 +144,30 @@ impl OpenFiles {
 
     /// A handle makes this name when it is published. The number of the file that has the name then: the first that was
     /// promised.
-    pub(super) fn promise(&self, path: &Path, ino: Ino) -> Ino {
-        *self.0.lock().unnamed.entry(path.key()).or_insert(ino)
+    pub(super) fn promise(&self, place: &Place, ino: Ino) -> Ino {
+        *self.0.lock().unnamed.entry(place.clone()).or_insert(ino)
     }
 
     /// The name is there, or nobody makes it any more.
-    pub(super) fn settle(&self, path: &Path, ino: Ino) {
+    pub(super) fn settle(&self, place: &Place, ino: Ino) {
         let unnamed = &mut self.0.lock().unnamed;
-        let key = path.key();
-        if unnamed.get(&key) == Some(&ino) {
-            unnamed.remove(&key);
+        if unnamed.get(place) == Some(&ino) {
+            unnamed.remove(place);
         }
     }
 
     /// The number of the file whose name a handle is going to make.
-    pub(super) fn promised(&self, path: &Path) -> Option<Ino> {
-        let unnamed = &self.0.lock().unnamed;
-        if unnamed.is_empty() { None } else { unnamed.get(&path.key()).copied() }
+    pub(super) fn promised(&self, place: &Place) -> Option<Ino> {
+        self.0.lock().unnamed.get(place).copied()
     }
 
-    /// The files whose names handles are going to make: at a path, or also in the tree below it.
-    pub(super) fn promised_at(&self, path: &Path, below: bool) -> Vec<Arc<Shared>> {
-        let index = self.0.lock();
-        if index.unnamed.is_empty() {
-            return Vec::new();
-        }
-        let path = path.key();
-        let from = index.unnamed.range(path.clone()..);
-        let concerned =
-            from.take_while(|(key, _)| if below { key.starts_with(&path) } else { **key == path });
-        concerned.filter_map(|(_, ino)| index.files.get(ino)?.upgrade()).collect()
+    /// The files whose names handles are going to make, in the order in which they were promised.
+    pub(super) fn all_promised(&self) -> Vec<(Place, Arc<Shared>)> {
+        let Index { files, unnamed, .. } = &*self.0.lock();
+        let mut promised: Vec<_> = unnamed.iter().collect();
+        promised.sort_by_key(|(_, ino)| **ino);
+        let open = |(place, ino): (&Place, &Ino)| Some((place.clone(), files.get(ino)?.upgrade()?));
+        promised.into_iter().filter_map(open).collect()
     }
 }
 
@@ -110,6 +175,17 @@ impl State {
     pub(super) fn handle(&mut self, id: u64) -> Result<&mut Handle> {
         let handle = self.handles.iter_mut().find(|h| h.id() == id);
         handle.ok_or_else(|| Error::new(Status::InvalidHandle, "the file is closed"))
+    }
+
+    /// Ends a handle; what was not published is dropped.
+    pub(super) fn end(&mut self, id: u64, open: &OpenFiles) {
+        let Some(at) = self.handles.iter().position(|h| h.id() == id) else { return };
+        let handle = self.handles.remove(at);
+        if let Some(place) = &handle.unnamed
+            && !self.handles.iter().any(|h| h.unnamed.as_ref() == Some(place))
+        {
+            open.settle(place, handle.ino);
+        }
     }
 
     /// The handles of a file.
@@ -135,6 +211,15 @@ impl State {
         }
     }
 
+    /// The first range at or behind an offset that has data, as a handle with this base sees it.
+    pub(super) fn data_from(&self, ino: Ino, base: &Version, offset: u64) -> Option<(u64, u64)> {
+        let replaced = self.replaced(ino);
+        let order = replaced.unwrap_or(0);
+        let written = self.of(ino).filter_map(|h| h.data_from(offset, order));
+        let published = if replaced.is_none() { base.data_from(offset) } else { None };
+        written.chain(published).min()
+    }
+
     /// What unpublished writes cover of `[from, to)`, as one.
     pub(super) fn written(&self, ino: Ino, from: u64, to: u64) -> Segments {
         let replaced = self.replaced(ino).unwrap_or(0);
@@ -157,5 +242,43 @@ impl State {
             }
         }
         Err(Error::new(Status::Internal, "a block that was written is nowhere"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::super::handle::Opening;
+    use super::super::{Mode, Path};
+    use super::*;
+
+    #[test]
+    fn ending_a_handle_waits_for_nobody() {
+        let (open, ino, path) = (OpenFiles::default(), Ino(5), Path::parse("/f").unwrap());
+        let shared = open.share(ino);
+        let mode = Mode::parse("r").unwrap();
+        let opening =
+            || Opening { mode, permissions: 0, base: Arc::default(), unnamed: None, replaces: false };
+        let mut held = shared.lock(&open);
+        held.handles.extend([1, 2].map(|id| Handle::new(id, ino, &path, opening())));
+        std::thread::scope(|scope| {
+            let (done, is_done) = channel();
+            let (shared, open) = (&shared, &open);
+            let ends = move || {
+                shared.end(1, open);
+                done.send(()).unwrap();
+            };
+            scope.spawn(ends);
+            // If it waited, it would for the rest of the test.
+            let ended = is_done.recv_timeout(Duration::from_secs(30));
+            assert_eq!(held.handles.len(), 2, "it is there as long as the state is held");
+            drop(held);
+            assert!(ended.is_ok(), "it waited for the state");
+        });
+        let state = shared.state.lock();
+        assert_eq!(state.handles.iter().map(Handle::id).collect::<Vec<_>>(), [2]);
     }
 }

@@ -72,11 +72,6 @@ impl Path {
     pub(super) fn prefix(&self, count: usize) -> Path {
         Path { text: self.text.clone(), names: self.names[..count].to_vec(), must_be_dir: false }
     }
-
-    /// The same text for every spelling of a path, and a prefix of those of all paths below it.
-    pub(super) fn key(&self) -> String {
-        self.names().flat_map(|name| ["/", name]).chain(["/"]).collect()
-    }
 }
 
 fn invalid(rule: &str, text: &str) -> Error {
@@ -97,10 +92,6 @@ mod tests {
         assert!(Path::parse("/a/").unwrap().must_be_dir());
         assert!(Path::parse("/a/.").unwrap().must_be_dir());
         assert!(!Path::parse("/a").unwrap().must_be_dir());
-        let key = |t: &str| Path::parse(t).unwrap().key();
-        assert_eq!(key("//a/./b/"), key("/a/b"));
-        assert!(key("/a/b").starts_with(&key("/a")) && key("/a").starts_with(&key("/")));
-        assert!(!key("/ab").starts_with(&key("/a")));
     }
 
     #[test]

@@ -3,22 +3,54 @@
 use std::sync::Arc;
 
 use super::file::ModeKind;
+use super::handle::Handle;
 use super::open::State;
 use super::read::Version;
 use super::resolve::{Last, resolve};
 use super::segments::Data;
-use super::{FileSystem, Path, refused};
+use super::{FileSystem, Path, failed};
 use crate::codec;
 use crate::error::{Error, Result, Status};
-use crate::filespace::{CommitError, Committed, Draft, InlineBlock, inline_extent, registration};
+use crate::filespace::{
+    CommitError, Committed, Draft, InlineBlock, ReadError, Unsettled, View, inline_extent, registration,
+};
 use crate::ids::Ino;
+use crate::state::Tables;
 use crate::state::extents::coalesce;
-use crate::state::ops::{Content, Create, Extent, Op, Operation, Transaction, Truncate};
+use crate::state::ops::{Content, Create, Extent, Op, Operation, Punch, Transaction, Truncate};
 use crate::state::value::Kind;
 
 /// Up to this many bytes a handle leaves it to the commit where its blocks go, so that small files of one
 /// commit share a pack or need none.
 const SMALL: usize = 512 << 10;
+
+/// What is done to the file in the same transaction, after what the handle wrote.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Also {
+    Truncate(u64),
+    Punch { offset: u64, length: u64 },
+}
+
+impl Also {
+    fn op(self, ino: Ino, time: i64) -> Operation {
+        let ino = ino.0;
+        match self {
+            Also::Truncate(size) => Op::Truncate(Truncate { ino, size, time }).wrap(),
+            Also::Punch { offset, length } => Op::Punch(Punch { ino, offset, length, time }).wrap(),
+        }
+    }
+}
+
+/// What a handle has sent to the log.
+pub(super) struct Sent {
+    /// The number of the file, should its name be new.
+    number: Ino,
+    /// Ranges of the file that were written.
+    ranges: Vec<(u64, u64)>,
+    also: Option<Also>,
+    /// Where to ask for its outcome.
+    outcome: Option<Unsettled>,
+}
 
 /// The content of a draft, ready to be sent as often as it takes.
 struct Written {
@@ -29,16 +61,34 @@ struct Written {
 }
 
 impl FileSystem {
-    /// Publishes what a handle wrote; with `truncate`, sets the size in the same transaction.
-    pub(super) fn publish(&self, state: &mut State, id: u64, truncate: Option<u64>) -> Result<()> {
+    /// Finds out what became of an earlier publish of the handle whose outcome was not known.
+    pub(super) fn learn_outcome(&self, state: &mut State, id: u64) -> Result<()> {
+        let Some(sent) = state.handle(id)?.unsettled.take() else { return Ok(()) };
+        let Some(unsettled) = &sent.outcome else { return Ok(()) };
+        match self.link.outcome(unsettled, self.link.deadline()) {
+            Ok(committed) => self.published(state, id, &committed, &sent),
+            Err(CommitError::Unsettled(error, _)) => {
+                let handle = state.handle(id)?;
+                handle.unsettled = Some(sent);
+                Err(error.on_path(handle.path.text()))
+            }
+            // It has no effect. What it was to write is still there and is published anew.
+            Err(CommitError::Refused(_) | CommitError::Failed(_)) => Ok(()),
+        }
+    }
+
+    /// Publishes what a handle wrote, and does something else to the file in the same transaction.
+    pub(super) fn publish(&self, state: &mut State, id: u64, also: Option<Also>) -> Result<()> {
+        self.learn_outcome(state, id)?;
         let handle = state.handle(id)?;
-        if !handle.dirty && truncate.is_none() {
+        if !handle.dirty && also.is_none() {
             return Ok(());
         }
         let written = self.gather(state, id)?;
         let time = self.link.env().clock.now();
         let handle = state.handle(id)?;
-        let (kind, unnamed, replaces) = (handle.mode.kind, handle.unnamed, handle.replaces.is_some());
+        let (kind, unnamed, replaces) =
+            (handle.mode.kind, handle.unnamed.is_some(), handle.replaces.is_some());
         let (path, permissions, size) = (handle.path.clone(), handle.permissions, handle.end());
         let packs: Vec<_> = handle.packs.iter().map(registration).collect();
         // A number for the file, should its name be new. (The one that it was opened with may be another file's
@@ -53,7 +103,7 @@ impl FileSystem {
                 ModeKind::Append => ops.push(Op::Append(content).wrap()),
                 _ => ops.push(Op::Write(content).wrap()),
             }
-            ops.extend(truncate.map(|size| Op::Truncate(Truncate { ino: ino.0, size, time }).wrap()));
+            ops.extend(also.map(|also| also.op(ino, time)));
             Draft {
                 transaction: Transaction { hops, ops },
                 packs: packs.clone(),
@@ -61,7 +111,7 @@ impl FileSystem {
             }
         };
         let committed = if makes_name {
-            self.mutate(&path, |state| {
+            self.change(&path, false, |state| {
                 let place = resolve(state, &self.root, &path, Last::Follow)?;
                 if place.found.as_ref().is_some_and(|(_, inode)| inode.kind() != Kind::File) {
                     let what = "it is a directory by now";
@@ -81,22 +131,17 @@ impl FileSystem {
             })
         } else {
             let deadline = self.link.deadline();
-            let published = self.link.transact(path.text(), false, deadline, |_| Ok(draft(vec![], vec![])));
-            published.and_then(|committed| {
-                committed.map_err(|e| match e {
-                    CommitError::Refused(refusal) => refused(refusal, &path),
-                    CommitError::Failed(error) => error,
-                })
-            })
+            self.link.transact(path.text(), false, deadline, |_| Ok(draft(vec![], vec![])))?
         };
-        if let Err(error) = &committed
-            && error.is_maybe_applied()
-            && (kind == ModeKind::Append || !packs.is_empty())
-        {
-            // Sent again it would be there twice, or its packs would.
-            state.handle(id)?.lose("what was written may be in the file or not; open it again and look");
+        let sent = Sent { number: ino, ranges: written.ranges, also, outcome: None };
+        match committed {
+            Ok(committed) => self.published(state, id, &committed, &sent),
+            Err(CommitError::Unsettled(error, outcome)) => {
+                state.handle(id)?.unsettled = Some(Sent { outcome: Some(outcome), ..sent });
+                Err(error)
+            }
+            Err(error) => Err(failed(error, &path)),
         }
-        self.published(state, id, ino, &committed?, &written, truncate)
     }
 
     /// Finishes the handle's last range and finds a place for all that is in memory.
@@ -110,10 +155,11 @@ impl FileSystem {
         }
         let place = handle.placement();
         let mut written = Written { extents: Vec::new(), inline: Vec::new(), ranges: Vec::new() };
-        for (start, _, bytes) in handle.segments.memory_runs(self.link.block_size() as usize) {
+        for run in handle.segments.memory_runs(self.link.block_size() as usize) {
+            let bytes = run.bytes();
             let (codec, data) = codec::compress(&bytes);
             let plain_len = bytes.len() as u32;
-            written.extents.push(inline_extent(place.of(start), plain_len, written.inline.len()));
+            written.extents.push(inline_extent(place.of(run.start), plain_len, written.inline.len()));
             let data = match data {
                 std::borrow::Cow::Borrowed(_) => bytes,
                 std::borrow::Cow::Owned(data) => data.into(),
@@ -133,19 +179,11 @@ impl FileSystem {
     }
 
     /// Moves every handle of the file to what was published.
-    fn published(
-        &self,
-        state: &mut State,
-        id: u64,
-        number: Ino,
-        committed: &Committed,
-        written: &Written,
-        truncate: Option<u64>,
-    ) -> Result<()> {
-        let ino = committed.ino(number);
+    fn published(&self, state: &mut State, id: u64, committed: &Committed, sent: &Sent) -> Result<()> {
+        let ino = committed.ino(sent.number);
         let handle = state.handle(id)?;
         let before = handle.ino;
-        if handle.unnamed {
+        if handle.unnamed.is_some() {
             // The file has its number now.
             state.handles.iter_mut().filter(|h| h.ino == before).for_each(|h| h.ino = ino);
             if state.ino == before {
@@ -156,32 +194,44 @@ impl FileSystem {
             // Its name may lead to another file by now; other handles stay with the one that they opened.
             handle.ino = ino;
         }
+        // It is committed, whether it can be looked at now or not.
         let version = match state.handles.iter().all(|h| h.closing) {
-            true => Arc::default(),
-            false => Arc::new(self.link.read(|s| Version::load(s, ino))?.unwrap_or_default()),
+            true => Some(Arc::default()),
+            false => self.link.read(|s| Version::load(s, ino)).ok().map(|v| Arc::new(v.unwrap_or_default())),
         };
         let appended_at = committed.appended_at(0);
         let start = appended_at.unwrap_or(0);
-        let replaced = state.handle(id)?.replaces.is_some() || truncate.is_some();
+        let is_whole = state.handle(id)?.replaces.is_some() || matches!(sent.also, Some(Also::Truncate(_)));
+        let punched = match sent.also {
+            Some(Also::Punch { offset, length }) => Some((offset, offset + length)),
+            Some(Also::Truncate(_)) | None => None,
+        };
         for handle in state.handles.iter_mut().filter(|h| h.ino == ino) {
-            if handle.id() == id {
+            let is_own = handle.id() == id;
+            if is_own {
                 if appended_at.is_some() {
-                    handle.appended_until(start + written.ranges.last().map_or(0, |(_, end)| *end));
+                    handle.appended_until(start + sent.ranges.last().map_or(0, |(_, end)| *end));
                 }
                 handle.clear();
-                handle.base = version.clone();
-            } else if replaced {
-                handle.base = version.clone();
-            } else {
-                let mut base = (*handle.base).clone();
-                for (from, to) in &written.ranges {
-                    base.take_range(&version, start + from, start + to);
+            }
+            match &version {
+                None => handle.outdated = true,
+                Some(version) if is_own || is_whole => {
+                    handle.base = version.clone();
+                    handle.outdated = false;
                 }
-                handle.base = Arc::new(base);
+                Some(version) => {
+                    let mut base = (*handle.base).clone();
+                    let written = sent.ranges.iter().map(|(from, to)| (start + from, start + to));
+                    let punched = punched.map(|(from, to)| (from, to.min(version.size)));
+                    let ranges = written.chain(punched).filter(|(from, to)| from < to);
+                    ranges.for_each(|(from, to)| base.take_range(version, from, to));
+                    handle.base = Arc::new(base);
+                }
             }
             // The name is there now, whoever was to make it.
-            if std::mem::take(&mut handle.unnamed) {
-                self.open.settle(&handle.path, before);
+            if let Some(place) = handle.unnamed.take() {
+                self.open.settle(&place, before);
                 handle.dirty = handle.replaces.is_some() || handle.has_writes();
             }
         }
@@ -190,17 +240,37 @@ impl FileSystem {
 
     /// Publishes files that this link has open and not published, whose names do not exist before: a call
     /// that names one of them is to find it. With `below`, also those in the tree under the path.
-    pub(super) fn publish_below(&self, path: &Path, below: bool) -> Result<()> {
-        for shared in self.open.promised_at(path, below) {
-            let mut state = shared.0.lock();
-            let key = path.key();
-            let concerned = |open: &Path| match below {
-                true => open.key().starts_with(&key),
-                false => open.key() == key,
+    pub(super) fn publish_below(&self, path: &Path, last: Last, below: bool) -> Result<()> {
+        let promised = self.open.all_promised();
+        if promised.is_empty() {
+            return Ok(());
+        }
+        let concerned = self.link.read(|state| {
+            let there = match resolve(state, &self.root, path, last) {
+                Ok(there) => there,
+                // The call itself says so.
+                Err(ReadError::Error(_)) => return Ok(Vec::new()),
+                Err(stop) => return Err(stop),
             };
-            let ids: Vec<u64> =
-                state.handles.iter().filter(|h| h.unnamed && concerned(&h.path)).map(|h| h.id()).collect();
-            for id in ids {
+            let directory = there.found.filter(|(_, inode)| below && inode.kind() == Kind::Directory);
+            let mut concerned = Vec::new();
+            for (place, shared) in &promised {
+                let is_it = place.parent == there.parent && place.name == there.name;
+                if is_it
+                    || directory
+                        .as_ref()
+                        .map_or(Ok(false), |(top, _)| is_inside(state, place.parent, *top))?
+                {
+                    concerned.push((place.clone(), shared.clone()));
+                }
+            }
+            Ok(concerned)
+        })?;
+        for (place, shared) in concerned {
+            let makes_it = |h: &&Handle| h.unnamed.as_ref() == Some(&place);
+            while let mut state = shared.lock(&self.open)
+                && let Some(id) = state.handles.iter().find(makes_it).map(Handle::id)
+            {
                 self.publish(&mut state, id, None)?;
             }
         }
@@ -212,9 +282,14 @@ impl FileSystem {
     pub fn publish_all(&self) -> Result<()> {
         let mut first: Result<()> = Ok(());
         for shared in self.open.all() {
-            let mut state = shared.0.lock();
-            let ids: Vec<u64> = state.handles.iter().filter(|h| h.dirty).map(|h| h.id()).collect();
+            let ids: Vec<u64> =
+                shared.lock(&self.open).handles.iter().filter(|h| h.dirty).map(|h| h.id()).collect();
             for id in ids {
+                // Not all the while: what ends meanwhile is dropped.
+                let mut state = shared.lock(&self.open);
+                if state.handle(id).is_err() {
+                    continue;
+                }
                 let late = matches!(&first, Err(error) if error.status() == Status::Timeout);
                 if !late {
                     first = first.and(self.publish(&mut state, id, None));
@@ -223,4 +298,15 @@ impl FileSystem {
         }
         first
     }
+}
+
+/// Whether a directory is another one or below it.
+fn is_inside(state: &View, mut directory: Ino, top: Ino) -> Result<bool, ReadError> {
+    while directory != top {
+        match state.inode(directory)? {
+            Some(inode) if directory != Ino::ROOT => directory = Ino(inode.parent),
+            _ => return Ok(false),
+        }
+    }
+    Ok(true)
 }

@@ -74,6 +74,12 @@ impl Version {
         Some(Version { size, extents, packs, pending })
     }
 
+    /// The first range at or behind an offset that is no hole.
+    pub(super) fn data_from(&self, offset: u64) -> Option<(u64, u64)> {
+        let extent = self.extents.get(self.extents.partition_point(|e| e.end() <= offset))?;
+        Some((extent.offset.max(offset), extent.end()))
+    }
+
     /// Puts what another version has in `[from, to)` in the place of what this one has there.
     pub(super) fn take_range(&mut self, newer: &Version, from: u64, to: u64) {
         let own = self.extents.iter();

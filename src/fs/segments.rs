@@ -122,34 +122,51 @@ impl Segments {
     }
 
     /// The ranges that are in memory, adjoining ones joined, each at most `max` bytes.
-    pub(super) fn memory_runs(&self, max: usize) -> Vec<(u64, u64, Bytes)> {
-        let mut runs: Vec<(u64, u64, Vec<Bytes>, usize)> = Vec::new();
+    pub(super) fn memory_runs(&self, max: usize) -> Vec<Run> {
+        let mut runs: Vec<Run> = Vec::new();
         for (start, segment) in self.iter() {
             let Data::Memory(bytes) = &segment.data else { continue };
             let mut at = start;
             let mut rest = bytes.clone();
             while !rest.is_empty() {
                 let room = match runs.last() {
-                    Some((s, _, _, len)) if s + *len as u64 == at && *len < max => max - len,
+                    Some(run) if run.start + run.len == at && run.len < max as u64 => max - run.len as usize,
                     _ => {
-                        runs.push((at, segment.order, Vec::new(), 0));
+                        runs.push(Run { start: at, len: 0, pieces: Vec::new() });
                         max
                     }
                 };
                 let piece = rest.split_to(room.min(rest.len()));
                 at += piece.len() as u64;
-                if let Some((_, order, pieces, len)) = runs.last_mut() {
-                    *order = segment.order.max(*order);
-                    *len += piece.len();
-                    pieces.push(piece);
+                if let Some(run) = runs.last_mut() {
+                    run.len += piece.len() as u64;
+                    run.pieces.push((segment.order, piece));
                 }
             }
         }
-        let join = |mut pieces: Vec<Bytes>| match pieces.len() {
-            1 => pieces.remove(0),
-            _ => pieces.concat().into(),
-        };
-        runs.into_iter().map(|(start, order, pieces, _)| (start, order, join(pieces))).collect()
+        runs
+    }
+}
+
+/// Bytes that were written side by side, in one piece or in several.
+pub(super) struct Run {
+    pub(super) start: u64,
+    len: u64,
+    /// In order of their place, each with the order in which it was written.
+    pub(super) pieces: Vec<(u64, Bytes)>,
+}
+
+impl Run {
+    pub(super) fn new(start: u64, order: u64, bytes: Bytes) -> Run {
+        Run { start, len: bytes.len() as u64, pieces: vec![(order, bytes)] }
+    }
+
+    /// All pieces as one.
+    pub(super) fn bytes(&self) -> Bytes {
+        match &self.pieces[..] {
+            [(_, bytes)] => bytes.clone(),
+            pieces => pieces.iter().map(|(_, piece)| &piece[..]).collect::<Vec<_>>().concat().into(),
+        }
     }
 }
 
@@ -164,15 +181,18 @@ mod tests {
         fn ranges_behave_as_bytes(ops in prop::collection::vec((0..200u64, 0..50usize, any::<u8>(), any::<bool>()), 0..40), from in 0..260u64, len in 0..260u64, max in 1..40usize) {
             let mut segments = Segments::default();
             let mut bytes: Vec<Option<u8>> = vec![None; 300];
+            let mut orders: Vec<Option<u64>> = vec![None; 300];
             for (order, (start, len, byte, is_cut)) in ops.into_iter().enumerate() {
                 let range = start as usize..start as usize + len;
                 if is_cut {
                     segments.cut(start, start + len as u64);
-                    bytes[range].fill(None);
+                    bytes[range.clone()].fill(None);
+                    orders[range].fill(None);
                 } else {
                     let data = Data::Memory(vec![byte; len].into());
                     segments.insert(start, Segment { order: order as u64, data });
-                    bytes[range].fill(Some(byte));
+                    bytes[range.clone()].fill(Some(byte));
+                    orders[range].fill(Some(order as u64));
                 }
             }
             let memory = |data: &Data| match data { Data::Memory(b) => b.clone(), Data::Stored(_) => Bytes::new() };
@@ -187,14 +207,19 @@ mod tests {
             for at in from..(from + len).min(300) {
                 prop_assert_eq!(seen[at as usize], bytes[at as usize]);
             }
-            let mut joined = vec![None; 300];
-            for (start, _, run) in segments.memory_runs(max) {
-                prop_assert!(!run.is_empty() && run.len() <= max);
-                for (i, byte) in run.iter().enumerate() {
-                    joined[start as usize + i] = Some(*byte);
+            let (mut joined, mut joined_orders) = (vec![None; 300], vec![None; 300]);
+            for run in segments.memory_runs(max) {
+                prop_assert!(!run.bytes().is_empty() && run.bytes().len() <= max);
+                for (i, byte) in run.bytes().iter().enumerate() {
+                    joined[run.start as usize + i] = Some(*byte);
+                }
+                let pieces = run.pieces.iter().flat_map(|(order, piece)| piece.iter().map(|_| *order));
+                for (i, order) in pieces.enumerate() {
+                    joined_orders[run.start as usize + i] = Some(order);
                 }
             }
             prop_assert_eq!(joined, bytes.clone());
+            prop_assert_eq!(joined_orders, orders.clone());
             prop_assert_eq!(segments.memory(), bytes.iter().flatten().count());
             prop_assert_eq!(segments.end() as usize, bytes.iter().rposition(Option::is_some).map_or(0, |p| p + 1));
         }

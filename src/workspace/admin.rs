@@ -247,7 +247,7 @@ impl Workspace {
     fn commit_to(&self, link: &Arc<Link>, op: Op, what: &str) -> Result<()> {
         match link.commit(Draft::of(op), link.deadline()) {
             Ok(_) => Ok(()),
-            Err(CommitError::Failed(error)) => Err(error),
+            Err(CommitError::Failed(error) | CommitError::Unsettled(error, _)) => Err(error),
             Err(CommitError::Refused(refusal)) => {
                 let text = format!("cannot {what}: {}", refusal.status().text());
                 Err(Error::new(refusal.status(), text))

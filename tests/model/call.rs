@@ -34,6 +34,9 @@ pub enum Call {
     Seek(usize, i64, i32),
     Size(usize),
     SetSize(usize, u64),
+    Punch(usize, u64, u64),
+    Readv(usize, [usize; 3]),
+    Writev(usize, [Data; 3]),
     Flush(usize),
     Refresh(usize),
     Close(usize),
@@ -43,7 +46,10 @@ pub enum Call {
 impl Call {
     /// Whether it is about an open file.
     pub fn is_on_file(&self) -> bool {
-        use Call::{Close, Flush, Free, Open, Pread, Pwrite, Read, Refresh, Seek, SetSize, Size, Write};
+        use Call::{
+            Close, Flush, Free, Open, Pread, Punch, Pwrite, Read, Readv, Refresh, Seek, SetSize, Size, Write,
+            Writev,
+        };
         matches!(
             self,
             Open(..)
@@ -54,6 +60,9 @@ impl Call {
                 | Seek(..)
                 | Size(_)
                 | SetSize(..)
+                | Punch(..)
+                | Readv(..)
+                | Writev(..)
                 | Flush(_)
                 | Refresh(_)
                 | Close(_)
@@ -255,7 +264,12 @@ impl Calls<'_> {
             79..83 => Call::Pwrite(slot, self.offset(), self.data()),
             83..86 => Call::Seek(slot, self.offset() as i64 - 20, self.below(3) as i32),
             86 => Call::Size(slot),
-            87..89 => Call::SetSize(slot, self.offset()),
+            87 => Call::SetSize(slot, self.offset()),
+            88 => match self.below(3) {
+                0 => Call::Punch(slot, self.offset(), 1 + self.offset()),
+                1 => Call::Readv(slot, [0; 3].map(|_| self.below(100))),
+                _ => Call::Writev(slot, [(); 3].map(|()| self.data())),
+            },
             89..91 => Call::Flush(slot),
             91 => Call::Refresh(slot),
             92..98 => Call::Close(slot),

@@ -40,6 +40,28 @@ impl Linked {
         self.abi.wait_for(to.filespace, &position, 10_000).expect("the position is reached");
     }
 
+    /// Walks a file's data and holes: they take turns until the end, and in holes there are zeros only.
+    pub fn check_holes(&self, slot: usize) {
+        let (abi, file) = (&self.abi, self.files[slot]);
+        let Ok(size) = abi.size(file) else { return };
+        let mut at = 0;
+        while at < size {
+            let data = abi.seek_data(file, at).unwrap_or(size);
+            assert!(data >= at, "data before the offset");
+            if let Ok(zeros) = abi.pread(file, at, (data - at) as usize) {
+                assert!(zeros.iter().all(|byte| *byte == 0), "bytes of a hole");
+            }
+            if data == size {
+                break;
+            }
+            at = abi.seek_hole(file, data).expect("a hole, or the end");
+            assert!(at > data && at <= size);
+            assert_eq!(abi.seek_data(file, at - 1).expect("data"), at - 1);
+        }
+        assert_eq!(abi.seek_hole(file, size).unwrap_err().status, -401);
+        assert_eq!(abi.seek_data(file, size).unwrap_err().status, -401);
+    }
+
     pub fn file_id(&self, path: &str) -> u64 {
         self.abi.entry(self.filespace, path, false).expect("it is in the model").file_id
     }
@@ -91,6 +113,14 @@ impl Linked {
             }
             Call::Size(slot) => abi.size(self.files[*slot]).map(Reply::Number),
             Call::SetSize(slot, size) => abi.set_size(self.files[*slot], *size).map(done),
+            Call::Punch(slot, offset, length) => {
+                abi.punch_hole(self.files[*slot], *offset, *length).map(done)
+            }
+            Call::Readv(slot, lens) => abi.readv(self.files[*slot], lens).map(Reply::Bytes),
+            Call::Writev(slot, parts) => {
+                let parts = parts.map(|part| part.bytes());
+                abi.writev(self.files[*slot], &[&parts[0], &parts[1], &parts[2]]).map(Reply::Number)
+            }
             Call::Flush(slot) => abi.flush(self.files[*slot]).map(done),
             Call::Refresh(slot) => abi.refresh(self.files[*slot]).map(done),
             Call::Close(slot) => abi.close(std::mem::take(&mut self.files[*slot])).map(done),

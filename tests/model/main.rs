@@ -17,6 +17,7 @@
 mod abi;
 #[allow(dead_code)]
 mod call;
+#[allow(dead_code)]
 mod linked;
 #[allow(dead_code)]
 mod model;

@@ -54,13 +54,16 @@ pub struct Opened {
 struct Handle {
     /// In the order of opening.
     opened: u64,
-    names: Vec<String>,
+    /// The name that it makes, if it makes one.
+    place: (u64, String),
     path: Path,
     kind: char,
     reads: bool,
     writes: bool,
     position: u64,
     file: u64,
+    /// Those with which it was open at first.
+    first_group: u64,
     group: u64,
     base: Vec<u8>,
     unnamed: bool,
@@ -69,6 +72,13 @@ struct Handle {
     /// Order, offset, bytes.
     written: Vec<(u64, u64, Vec<u8>)>,
     min_size: u64,
+}
+
+/// What is done to a file when it is published.
+#[derive(Clone, Copy)]
+enum Also {
+    Truncate(usize),
+    Punch((u64, u64)),
 }
 
 #[derive(Clone)]
@@ -297,7 +307,7 @@ impl Model<'_> {
             }
             Call::HardLink(existing, path) => {
                 let (existing, path) = (parse(existing)?, parse(path)?);
-                self.publish_at(&existing, false)?;
+                self.publish_at(&existing, Last::Name, false)?;
                 let (_, _, node) = self.tree.resolve(&existing, Last::Name)?.existing(self.tree)?;
                 if self.tree.nodes[&node].kind == DIRECTORY {
                     return Err(Status::IsADirectory);
@@ -309,14 +319,14 @@ impl Model<'_> {
             }
             Call::SetMode(path, mode) => {
                 let path = parse(path)?;
-                self.publish_at(&path, false)?;
+                self.publish_at(&path, Last::Follow, false)?;
                 let (_, _, node) = self.tree.resolve(&path, Last::Follow)?.existing(self.tree)?;
                 self.tree.node(node).mode = *mode;
                 Ok(Reply::Done)
             }
             Call::Truncate(path, size) => {
                 let path = parse(path)?;
-                self.publish_at(&path, false)?;
+                self.publish_at(&path, Last::Follow, false)?;
                 let node = self.tree.file_at(&path)?;
                 self.tree.node(node).content.resize(*size as usize, 0);
                 Ok(Reply::Done)
@@ -393,6 +403,11 @@ impl Model<'_> {
                 Ok(Reply::Number(self.view(&handle).len() as u64))
             }
             Call::SetSize(slot, size) => self.set_size(*slot, *size),
+            Call::Punch(slot, offset, length) => self.punch(*slot, *offset, *length),
+            Call::Readv(slot, lens) => self.run(&Call::Read(*slot, lens.iter().sum())),
+            Call::Writev(slot, parts) => {
+                self.write(*slot, None, &parts.iter().flat_map(|part| part.bytes()).collect::<Vec<u8>>())
+            }
             Call::Flush(slot) => {
                 self.handle(*slot)?;
                 self.publish(*slot, None).map(|()| Reply::Done)
@@ -454,7 +469,7 @@ impl Model<'_> {
     }
 
     fn delete_dir(&mut self, path: &Path, recursive: bool) -> Res<Reply> {
-        self.publish_at(path, recursive)?;
+        self.publish_at(path, Last::Name, recursive)?;
         let (parent, name, node) = self.tree.resolve(path, Last::Name)?.existing(self.tree)?;
         if self.tree.nodes[&node].kind != DIRECTORY {
             return Err(Status::NotADirectory);
@@ -471,7 +486,7 @@ impl Model<'_> {
     }
 
     fn delete(&mut self, path: &Path) -> Res<Reply> {
-        self.publish_at(path, false)?;
+        self.publish_at(path, Last::Name, false)?;
         let (parent, name, node) = self.tree.resolve(path, Last::Name)?.existing(self.tree)?;
         if self.tree.nodes[&node].kind == DIRECTORY {
             return Err(Status::IsADirectory);
@@ -482,7 +497,7 @@ impl Model<'_> {
     }
 
     fn rename(&mut self, from: &Path, to: &Path, replace: bool) -> Res<Reply> {
-        self.publish_at(from, true)?;
+        self.publish_at(from, Last::Name, true)?;
         let (old, name, node) = self.tree.resolve(from, Last::Name)?.existing(self.tree)?;
         let is_dir = self.tree.nodes[&node].kind == DIRECTORY;
         if name.is_empty() {
@@ -551,6 +566,7 @@ impl Model<'_> {
         let plus = mode.contains('+');
         let (file, mut unnamed, mut base);
         (unnamed, base) = (false, Vec::new());
+        let mut place = (0, String::new());
         if kind == 'x' {
             let (parent, name) = self.tree.resolve(&path, Last::Name)?.vacant(false)?;
             file = self.tree.add(parent, &name, Node::new(FILE, 0o644, parent));
@@ -566,8 +582,8 @@ impl Model<'_> {
                     }
                 }
                 None => {
-                    resolved.vacant(false)?;
-                    let promised = self.opened.handles.values().find(|h| h.unnamed && h.names == path.names);
+                    place = resolved.vacant(false)?;
+                    let promised = self.opened.handles.values().find(|h| h.unnamed && h.place == place);
                     let promised = promised.map(|h| h.file);
                     unnamed = kind != 'r';
                     file = match promised {
@@ -586,13 +602,14 @@ impl Model<'_> {
         let replaces = (kind == 'w').then_some(self.opened.order);
         let handle = Handle {
             opened: self.opened.order,
-            names: path.names.clone(),
+            place,
             path,
             kind,
             reads: kind == 'r' || plus,
             writes: kind != 'r' || plus,
             position: 0,
             file,
+            first_group: group,
             group,
             base,
             unnamed,
@@ -663,7 +680,31 @@ impl Model<'_> {
             handle.min_size = size;
             return Ok(Reply::Done);
         }
-        self.publish(slot, Some(size)).map(|()| Reply::Done)
+        self.publish(slot, Some(Also::Truncate(size as usize))).map(|()| Reply::Done)
+    }
+
+    fn punch(&mut self, slot: usize, offset: u64, length: u64) -> Res<Reply> {
+        let handle = self.handle(slot)?;
+        if !handle.writes || handle.kind == 'a' {
+            return Err(Status::WrongMode);
+        }
+        if length == 0 {
+            return Err(Status::InvalidArgument);
+        }
+        let hole = (offset, offset.saturating_add(length));
+        if handle.replaces.is_some() {
+            let end = handle.written.iter().map(|(_, at, bytes)| at + bytes.len() as u64).max();
+            handle.min_size = handle.min_size.max(end.unwrap_or(0));
+            let without = |(order, at, bytes): (u64, u64, Vec<u8>)| {
+                let cut = |place: u64| place.clamp(at, at + bytes.len() as u64) - at;
+                let (left, right) = (cut(hole.0) as usize, cut(hole.1) as usize);
+                [(order, at, bytes[..left].to_vec()), (order, at + right as u64, bytes[right..].to_vec())]
+            };
+            handle.written = std::mem::take(&mut handle.written).into_iter().flat_map(without).collect();
+            handle.written.retain(|(_, _, bytes)| !bytes.is_empty());
+            return Ok(Reply::Done);
+        }
+        self.publish(slot, Some(Also::Punch(hole))).map(|()| Reply::Done)
     }
 
     fn close(&mut self, slot: usize) -> Res<Reply> {
@@ -681,12 +722,17 @@ impl Model<'_> {
         }
     }
 
-    fn publish_at(&mut self, path: &Path, below: bool) -> Res<()> {
+    fn publish_at(&mut self, path: &Path, last: Last, below: bool) -> Res<()> {
+        let Ok(there) = self.tree.resolve(path, last) else { return Ok(()) };
+        let directory = there.found.filter(|node| below && self.tree.nodes[node].kind == DIRECTORY);
         let concerned = |h: &Handle| {
-            h.unnamed && if below { h.names.starts_with(&path.names) } else { h.names == path.names }
+            h.unnamed
+                && ((h.place.0, &h.place.1) == (there.parent, &there.name)
+                    || self.tree.nodes.contains_key(&h.place.0)
+                        && directory.is_some_and(|top| self.tree.is_inside(h.place.0, top)))
         };
         let mut found: Vec<_> = self.opened.handles.iter().filter(|(_, h)| concerned(h)).collect();
-        found.sort_by_key(|(_, h)| (&h.names, h.opened));
+        found.sort_by_key(|(_, h)| (h.file, h.opened));
         let slots: Vec<usize> = found.into_iter().map(|(slot, _)| *slot).collect();
         for slot in slots {
             // Publishing one may name the others.
@@ -697,9 +743,9 @@ impl Model<'_> {
         Ok(())
     }
 
-    fn publish(&mut self, slot: usize, truncate: Option<u64>) -> Res<()> {
+    fn publish(&mut self, slot: usize, also: Option<Also>) -> Res<()> {
         let handle = self.handle(slot)?.clone();
-        if !handle.dirty && truncate.is_none() {
+        if !handle.dirty && also.is_none() {
             return Ok(());
         }
         let mut node = handle.file;
@@ -735,17 +781,27 @@ impl Model<'_> {
                 ranges.push((*offset, offset + bytes.len() as u64));
             }
         }
-        if let Some(size) = truncate {
-            content.resize(size as usize, 0);
+        match also {
+            Some(Also::Truncate(size)) => content.resize(size, 0),
+            Some(Also::Punch((from, to))) => {
+                let clip = |at: u64| at.min(content.len() as u64);
+                let (from, to) = (clip(from), clip(to));
+                content[from as usize..to as usize].fill(0);
+                ranges.push((from, to));
+            }
+            None => {}
         }
         let content = content.clone();
         let own_end = handle.written.iter().map(|(_, o, b)| o + b.len() as u64).max().unwrap_or(0);
         if node != handle.file && !handle.unnamed {
-            // Its name leads to another file by now; other handles stay with the one that they opened.
+            // Its name leads to another file by now; other handles stay with the one that they opened, but for those
+            // that came the same way.
+            let came = |h: &&Handle| h.first_group == handle.first_group && h.file == node;
+            let group = self.opened.handles.values().find(came).map(|h| h.group);
             self.opened.order += 1;
             let alone = self.opened.order;
             let moved = self.handle(slot)?;
-            (moved.file, moved.group) = (node, alone);
+            (moved.file, moved.group) = (node, group.unwrap_or(alone));
         } else if node != handle.file {
             let group = self.opened.groups.remove(&handle.file).unwrap_or(handle.group);
             let alive = |o: &Opened, g: u64| o.handles.values().any(|h| h.group == g);
@@ -755,7 +811,7 @@ impl Model<'_> {
             }
         }
         let group = self.handle(slot)?.group;
-        let whole = handle.replaces.is_some() || truncate.is_some();
+        let whole = handle.replaces.is_some() || matches!(also, Some(Also::Truncate(_)));
         for (other, h) in &mut self.opened.handles {
             if h.group != group {
                 continue;

@@ -12,6 +12,7 @@
     clippy::print_stderr
 )]
 
+mod appends;
 mod audit;
 #[path = "../model/call.rs"]
 mod call;
