@@ -6,7 +6,7 @@ use std::path::Path;
 const ABI: u32 = 0;
 
 /// In the order of the header's chapters.
-const CHAPTERS: [&str; 11] = [
+const CHAPTERS: [&str; 12] = [
     "status",
     "error",
     "library",
@@ -16,6 +16,7 @@ const CHAPTERS: [&str; 11] = [
     "provision",
     "filespace",
     "fs",
+    "dir",
     "file",
     "late",
 ];

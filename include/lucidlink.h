@@ -205,6 +205,11 @@
 #define LL_SEEK_END 2
 
 /**
+ * Buffers of one call at most.
+ */
+#define LL_MAX_BUFFERS 1024
+
+/**
  * The result of every function that can fail: LL_OK or one of the negative LL_ERR_ numbers. Groups: -1xx argument and
  * handle, -2xx state, -3xx authentication and access, -4xx file system, -5xx store and network, -6xx
  * integrity, -9xx internal. A number never changes its meaning. @since 0.1.0
@@ -689,10 +694,15 @@ typedef struct ll_entry {
    */
   uint32_t link_count;
   /**
-   * Its name; belongs to the list. NULL from ll_fs_get_entry.
+   * Its name; belongs to the list or the directory handle. NULL from ll_fs_get_entry.
    */
   const char *name;
 } ll_entry;
+
+/**
+ * An open directory. 0 is no handle. @since 0.1.0
+ */
+typedef uint64_t ll_dir;
 
 /**
  * How a file is opened. @since 0.1.0
@@ -712,6 +722,20 @@ typedef struct ll_open_options {
  * An open file. 0 is no handle. @since 0.1.0
  */
 typedef uint64_t ll_file;
+
+/**
+ * A piece of memory of the caller's. @since 0.1.0
+ */
+typedef struct ll_buffer {
+  /**
+   * Where it is; not looked at if the length is 0.
+   */
+  void *data;
+  /**
+   * How many bytes it has.
+   */
+  size_t length;
+} ll_buffer;
 
 /**
  * A list of late failures. 0 is no handle. @since 0.1.0
@@ -2350,6 +2374,54 @@ ll_status ll_fs_set_owner(ll_filespace filespace,
                           struct ll_error *err);
 
 /**
+ * Opens a directory to be read entry by entry, however many there are: ll_fs_read_dir lists all at once.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param dir Receives the handle.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: free the handle with ll_dir_free
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_NOT_FOUND, LL_ERR_NOT_A_DIRECTORY. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_open_dir(ll_filespace filespace,
+                         const char *path,
+                         ll_dir *dir,
+                         struct ll_error *err);
+
+/**
+ * The next entry of a directory, in byte order of the names, with its attributes. What is there all the
+ * while appears exactly once; a name that is made or removed meanwhile appears once or not at all.
+ *
+ * @param dir The directory.
+ * @param entry Receives the entry; set its struct_size. It is not touched when there is none.
+ * @param found Receives 1, or 0 when there are no more entries.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: the name belongs to the handle, until the next call on it or its end
+ * Threads: any; calls take turns, and the next one ends the name. Blocking: now and then, until log and store
+ * answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED. @since 0.1.0
+ */
+LL_API
+ll_status ll_dir_next(ll_dir dir,
+                      struct ll_entry *entry,
+                      int32_t *found,
+                      struct ll_error *err);
+
+/**
+ * Frees a directory handle. Never blocks on log or store and never fails; a handle that is 0 or already
+ * freed is ignored.
+ *
+ * @param handle The handle.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+void ll_dir_free(ll_dir handle);
+
+/**
  * Opens a file. A handle sees one version of the content, pinned now, and what handles of the same link
  * write. What it writes appears to others when it is flushed or closed: whole, in one commit.
  *
@@ -2470,6 +2542,47 @@ ll_status ll_file_pwrite(ll_file file,
                          struct ll_error *err);
 
 /**
+ * Reads from the handle's position on into several buffers, one after the other, and moves it once: as one
+ * ll_file_read of all their bytes.
+ *
+ * @param file The file.
+ * @param buffers The buffers; they must not overlap.
+ * @param count How many there are, at most LL_MAX_BUFFERS.
+ * @param out_read Receives how many bytes were read; fewer than there is room for only at the end of the file.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: when bytes are not in memory, until log and store answer, at most
+ * network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
+ * LL_ERR_STALE, LL_ERR_INTEGRITY, LL_ERR_IO. @since 0.1.0
+ */
+LL_API
+ll_status ll_file_readv(ll_file file,
+                        const struct ll_buffer *buffers,
+                        size_t count,
+                        size_t *out_read,
+                        struct ll_error *err);
+
+/**
+ * Writes what several buffers have, one after the other, at the handle's position and moves it once; in append
+ * mode at the end of the file. All bytes are taken, or none: as one ll_file_write of all of them.
+ *
+ * @param file The file.
+ * @param buffers The buffers.
+ * @param count How many there are, at most LL_MAX_BUFFERS.
+ * @param out_written Receives how many bytes were taken; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: when too much waits to be stored, until the store has taken some of it.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
+ * LL_ERR_FILE_TOO_LARGE, LL_ERR_NO_MEMORY, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+ */
+LL_API
+ll_status ll_file_writev(ll_file file,
+                         const struct ll_buffer *buffers,
+                         size_t count,
+                         size_t *out_written,
+                         struct ll_error *err);
+
+/**
  * Moves the handle's position. It may be behind the end; what is written there leaves a hole that reads
  * as zeros.
  *
@@ -2525,6 +2638,61 @@ LL_API
 ll_status ll_file_truncate(ll_file file,
                            uint64_t size,
                            struct ll_error *err);
+
+/**
+ * Makes a hole of a range: it reads as zeros and takes no room any more; the size stays, also when the range
+ * reaches behind it. What the handle wrote is published with it, in one commit. In content that is being
+ * replaced ("w") the hole is there before anybody sees it.
+ *
+ * @param file The file.
+ * @param offset Bytes from the start of the file.
+ * @param length Bytes, at least 1.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
+ * LL_ERR_DELETED, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_IO. @since 0.1.0
+ */
+LL_API
+ll_status ll_file_punch_hole(ll_file file,
+                             uint64_t offset,
+                             uint64_t length,
+                             struct ll_error *err);
+
+/**
+ * Where data begins: the first byte at or behind an offset that is in no hole. What handles of the same link
+ * wrote and did not publish is data. The handle's position stays.
+ *
+ * @param file The file.
+ * @param offset Bytes from the start of the file.
+ * @param found Receives the place, in bytes from the start.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_NOT_FOUND (there is no
+ * data from the offset on; lseek says ENXIO). @since 0.1.0
+ */
+LL_API
+ll_status ll_file_seek_data(ll_file file,
+                            uint64_t offset,
+                            uint64_t *found,
+                            struct ll_error *err);
+
+/**
+ * Where a hole begins: the first byte at or behind an offset that is in one. The end of the file counts as
+ * one. The handle's position stays.
+ *
+ * @param file The file.
+ * @param offset Bytes from the start of the file.
+ * @param found Receives the place, in bytes from the start.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_NOT_FOUND (the offset is
+ * at the end of the file or behind it; lseek says ENXIO). @since 0.1.0
+ */
+LL_API
+ll_status ll_file_seek_hole(ll_file file,
+                            uint64_t offset,
+                            uint64_t *found,
+                            struct ll_error *err);
 
 /**
  * Publishes what the handle wrote: committed, and visible to all, when this returns.

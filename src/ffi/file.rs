@@ -44,6 +44,43 @@ pub struct ll_open_options {
 // SAFETY: integers, the size first.
 unsafe impl Sized32 for ll_open_options {}
 
+/// A piece of memory of the caller's. @since 0.1.0
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ll_buffer {
+    /// Where it is; not looked at if the length is 0.
+    pub data: *mut c_void,
+    /// How many bytes it has.
+    pub length: usize,
+}
+
+/// Buffers of one call at most.
+pub const LL_MAX_BUFFERS: usize = 1024;
+
+/// The caller's buffers; together no longer than memory can be.
+///
+/// # Safety
+/// `buffers` points to `count` of them, or `count` is 0; they stay as they are while the result is used.
+unsafe fn buffers<'a>(buffers: *const ll_buffer, count: usize) -> Result<&'a [ll_buffer]> {
+    if count > LL_MAX_BUFFERS {
+        let what = format!("count: a call takes at most {LL_MAX_BUFFERS} buffers");
+        return Err(Error::new(Status::InvalidArgument, what));
+    }
+    if count == 0 {
+        return Ok(&[]);
+    }
+    if buffers.is_null() {
+        return Err(Error::new(Status::InvalidArgument, "buffers: it is NULL"));
+    }
+    // SAFETY: not NULL, and as many as promised.
+    let buffers = unsafe { std::slice::from_raw_parts(buffers, count) };
+    let total = buffers.iter().try_fold(0usize, |sum, b| sum.checked_add(b.length));
+    if total.is_none_or(|total| total > isize::MAX as usize) {
+        return Err(Error::new(Status::InvalidArgument, "buffers: together they are above 2^63-1 bytes"));
+    }
+    Ok(buffers)
+}
+
 fn file(handle: u64) -> Result<Arc<FileHandle>> {
     handle::get::<FileHandle>(handle)
 }
@@ -206,6 +243,62 @@ pub unsafe extern "C" fn ll_file_pwrite(
     })
 }
 
+/// Reads from the handle's position on into several buffers, one after the other, and moves it once: as one
+/// ll_file_read of all their bytes.
+///
+/// @param file The file.
+/// @param buffers The buffers; they must not overlap.
+/// @param count How many there are, at most LL_MAX_BUFFERS.
+/// @param out_read Receives how many bytes were read; fewer than there is room for only at the end of the file.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: when bytes are not in memory, until log and store answer, at most
+/// network.timeout.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
+/// LL_ERR_STALE, LL_ERR_INTEGRITY, LL_ERR_IO. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_file_readv(
+    file: ll_file,
+    buffers: *const ll_buffer,
+    count: usize,
+    out_read: *mut usize,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(file, err, || unsafe {
+        clear(out_read, "out_read")?;
+        let buffers = self::buffers(buffers, count)?.iter().map(|b| buffer(b.data, b.length, "buffers"));
+        let mut buffers = buffers.collect::<Result<Vec<_>>>()?;
+        put(out_read, "out_read", self::file(file)?.0.read_vectored(&mut buffers)?)
+    })
+}
+
+/// Writes what several buffers have, one after the other, at the handle's position and moves it once; in append
+/// mode at the end of the file. All bytes are taken, or none: as one ll_file_write of all of them.
+///
+/// @param file The file.
+/// @param buffers The buffers.
+/// @param count How many there are, at most LL_MAX_BUFFERS.
+/// @param out_written Receives how many bytes were taken; may be NULL.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: when too much waits to be stored, until the store has taken some of it.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
+/// LL_ERR_FILE_TOO_LARGE, LL_ERR_NO_MEMORY, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_file_writev(
+    file: ll_file,
+    buffers: *const ll_buffer,
+    count: usize,
+    out_written: *mut usize,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(file, err, || unsafe {
+        let buffers = self::buffers(buffers, count)?.iter().map(|b| data(b.data, b.length, "buffers"));
+        let written = self::file(file)?.0.write_vectored(&buffers.collect::<Result<Vec<_>>>()?)?;
+        if out_written.is_null() { Ok(()) } else { put(out_written, "out_written", written) }
+    })
+}
+
 /// Moves the handle's position. It may be behind the end; what is written there leaves a hole that reads
 /// as zeros.
 ///
@@ -286,6 +379,75 @@ pub unsafe extern "C" fn ll_file_size(file: ll_file, size: *mut u64, err: *mut l
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_truncate(file: ll_file, size: u64, err: *mut ll_error) -> ll_status {
     guard(file, err, || self::file(file)?.0.truncate(size))
+}
+
+/// Makes a hole of a range: it reads as zeros and takes no room any more; the size stays, also when the range
+/// reaches behind it. What the handle wrote is published with it, in one commit. In content that is being
+/// replaced ("w") the hole is there before anybody sees it.
+///
+/// @param file The file.
+/// @param offset Bytes from the start of the file.
+/// @param length Bytes, at least 1.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
+/// LL_ERR_DELETED, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_IO. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_file_punch_hole(
+    file: ll_file,
+    offset: u64,
+    length: u64,
+    err: *mut ll_error,
+) -> ll_status {
+    guard(file, err, || self::file(file)?.0.punch_hole(offset, length))
+}
+
+/// Where data begins: the first byte at or behind an offset that is in no hole. What handles of the same link
+/// wrote and did not publish is data. The handle's position stays.
+///
+/// @param file The file.
+/// @param offset Bytes from the start of the file.
+/// @param found Receives the place, in bytes from the start.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: no.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_NOT_FOUND (there is no
+/// data from the offset on; lseek says ENXIO). @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_file_seek_data(
+    file: ll_file,
+    offset: u64,
+    found: *mut u64,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(file, err, || unsafe {
+        clear(found, "found")?;
+        put(found, "found", self::file(file)?.0.seek_data(offset)?)
+    })
+}
+
+/// Where a hole begins: the first byte at or behind an offset that is in one. The end of the file counts as
+/// one. The handle's position stays.
+///
+/// @param file The file.
+/// @param offset Bytes from the start of the file.
+/// @param found Receives the place, in bytes from the start.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: no.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_NOT_FOUND (the offset is
+/// at the end of the file or behind it; lseek says ENXIO). @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_file_seek_hole(
+    file: ll_file,
+    offset: u64,
+    found: *mut u64,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(file, err, || unsafe {
+        clear(found, "found")?;
+        put(found, "found", self::file(file)?.0.seek_hole(offset)?)
+    })
 }
 
 /// Publishes what the handle wrote: committed, and visible to all, when this returns.

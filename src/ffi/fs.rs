@@ -73,14 +73,14 @@ pub struct ll_entry {
     pub gid: u32,
     /// How many names it has; 1 for a directory.
     pub link_count: u32,
-    /// Its name; belongs to the list. NULL from ll_fs_get_entry.
+    /// Its name; belongs to the list or the directory handle. NULL from ll_fs_get_entry.
     pub name: *const c_char,
 }
 
 // SAFETY: integers and raw pointers, the size first.
 unsafe impl Sized32 for ll_entry {}
 
-fn c_entry(entry: &Entry, name: *const c_char) -> ll_entry {
+pub(super) fn c_entry(entry: &Entry, name: *const c_char) -> ll_entry {
     ll_entry {
         struct_size: 0,
         r#type: match entry.kind {

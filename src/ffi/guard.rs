@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::dir::DirHandle;
 use super::error::{self, ll_error};
 use super::file::FileHandle;
 use super::filespace::FilespaceHandle;
@@ -63,6 +64,9 @@ fn poison(subject: u64) {
     }
     if let Some(file) = handle::peek::<FileHandle>(subject) {
         file.0.link().poison();
+    }
+    if let Some(dir) = handle::peek::<DirHandle>(subject) {
+        dir.directory.link().poison();
     }
 }
 

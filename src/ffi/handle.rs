@@ -24,6 +24,7 @@ pub(crate) enum HandleKind {
     Filespaces = 7,
     Accounts = 8,
     LateFailures = 9,
+    Dir = 10,
 }
 
 /// An object that handles of one kind stand for.

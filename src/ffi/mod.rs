@@ -26,6 +26,7 @@ mod text;
 
 pub mod config;
 pub mod daemon;
+pub mod dir;
 pub mod file;
 pub mod filespace;
 pub mod fs;

@@ -97,6 +97,8 @@ static uint64_t good_number(const char *name)
 {
     if (strcmp(name, "level") == 0 || strncmp(name, "role_", 5) == 0)
         return 1;
+    if (strcmp(name, "length") == 0)
+        return 100;
     return strcmp(name, "mode") == 0 ? 0644 : 0;
 }
 
@@ -110,7 +112,7 @@ static uint64_t good_handle(const char *type, const struct stage *stage)
         {"ll_workspace", stage->session.workspace}, {"ll_filespace", stage->session.fs},
         {"ll_file", stage->file},               {"ll_entries", stage->entries},
         {"ll_filespaces", stage->filespaces},   {"ll_accounts", stage->accounts},
-        {"ll_late_failures", stage->failures},
+        {"ll_late_failures", stage->failures},  {"ll_dir", stage->dir},
     };
     size_t n;
     for (n = 0; n < sizeof handles / sizeof *handles; n++)
@@ -157,6 +159,18 @@ static void put_good_struct(struct arguments *arguments, int n)
         make_read_only(n);
 }
 
+/* One buffer, or as many as there is room for, with memory in the first. */
+static void put_buffers(struct arguments *arguments, int n, size_t count, void *data, size_t length)
+{
+    ll_buffer *array = take(n, count * sizeof *array);
+    memset(array, 0, count * sizeof *array);
+    array[0].data = data;
+    array[0].length = length;
+    make_read_only(n);
+    set_pointer(arguments, n, array, count * sizeof *array);
+    arguments->values[n + 1].number = count;
+}
+
 static void put_good(struct arguments *arguments, int n, struct stage *stage)
 {
     const struct parameter *parameter = &arguments->call->parameters[n];
@@ -174,6 +188,8 @@ static void put_good(struct arguments *arguments, int n, struct stage *stage)
         set_pointer(arguments, n, take(n, BUFFER_SIZE), BUFFER_SIZE);
         break;
     case CAPACITY: value->number = BUFFER_SIZE; break;
+    case BUFFERS: put_buffers(arguments, n, 1, take(MAX_PARAMETERS, BUFFER_SIZE), BUFFER_SIZE); break;
+    case COUNT: break; /* goes with its buffers */
     case HANDLE: value->number = good_handle(parameter->type, stage); break;
     case OUT_HANDLE:
     case OUT_NUMBER: set_pointer(arguments, n, take(n, parameter->size), parameter->size); break;
@@ -213,7 +229,7 @@ static int spoil_handle(union argument *value, const struct parameter *parameter
 {
     static const char *const types[] = {"ll_config", "ll_daemon",  "ll_workspace",  "ll_filespace",
                                         "ll_file",   "ll_entries", "ll_filespaces", "ll_accounts",
-                                        "ll_late_failures"};
+                                        "ll_late_failures", "ll_dir"};
     uint64_t good = good_handle(parameter->type, stage);
     uint64_t bad[] = {0, stage->stale, UINT64_MAX, 1, good ^ UINT64_C(1) << 63, good + (UINT64_C(1) << 32),
                       good ^ 1, good | UINT32_MAX, good & UINT32_MAX, random_next(random),
@@ -282,6 +298,22 @@ static int spoil_memory(struct arguments *arguments, int n, int which)
         set_pointer(arguments, n, take(n, ROOM), ROOM);
         capacity->number = SIZE_MAX;
         return 1;
+    default: return 0;
+    }
+}
+
+static int spoil_buffers(struct arguments *arguments, int n, int which)
+{
+    union argument *count = &arguments->values[n + 1];
+    switch (which) {
+    case 0: set_pointer(arguments, n, NULL, 0); count->number = 0; return 1;
+    case 1: set_pointer(arguments, n, NULL, 0); count->number = 1; return 1;
+    case 2: count->number = SIZE_MAX; return 1;
+    case 3: put_buffers(arguments, n, 1, NULL, 1); return 1;
+    case 4: put_buffers(arguments, n, 1, NULL, SIZE_MAX); return 1;
+    case 5: put_buffers(arguments, n, 2, take(MAX_PARAMETERS, 16), (size_t)PTRDIFF_MAX + 1); return 1;
+    case 6: put_buffers(arguments, n, LL_MAX_BUFFERS, take(MAX_PARAMETERS, 1), 1); return 1;
+    case 7: put_buffers(arguments, n, LL_MAX_BUFFERS + 1, NULL, 0); return 1;
     default: return 0;
     }
 }
@@ -374,7 +406,9 @@ int arguments_spoil(struct arguments *arguments, int n, int which, struct stage 
     case STRING: return spoil_string(arguments, n, which, random);
     case BUFFER:
     case DATA: return spoil_memory(arguments, n, which);
-    case CAPACITY: return 0; /* goes with its pointer */
+    case BUFFERS: return spoil_buffers(arguments, n, which);
+    case CAPACITY:
+    case COUNT: return 0; /* goes with its pointer */
     case HANDLE: return spoil_handle(value, parameter, which, stage, random);
     case IN_STRUCT:
     case OUT_STRUCT: return spoil_struct(arguments, n, which, random);
@@ -434,6 +468,7 @@ void arguments_release(const struct arguments *arguments)
         ll_filespaces_free(handle);
         ll_accounts_free(handle);
         ll_late_failures_free(handle);
+        ll_dir_free(handle);
     }
 }
 
@@ -447,7 +482,7 @@ void arguments_print(const struct arguments *arguments)
         uint32_t size;
         printf("%s%s ", n > 0 ? ", " : "", parameter->name);
         switch (parameter->kind) {
-        case NUMBER: case CAPACITY: case HANDLE: printf("%" PRIx64, arguments->values[n].number); break;
+        case NUMBER: case CAPACITY: case COUNT: case HANDLE: printf("%" PRIx64, arguments->values[n].number); break;
         case STRING: pointer == NULL ? printf("NULL") : printf("\"%.60s\"", (const char *)pointer); break;
         case IN_STRUCT: case OUT_STRUCT:
             if (pointer != NULL && memcpy(&size, pointer, sizeof size))

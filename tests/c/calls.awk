@@ -28,9 +28,11 @@ function base_of(type) {
 function kind_of(type, next_type, previous_kind,    base) {
     base = base_of(type)
     if (type == "size_t" && (previous_kind == "BUFFER" || previous_kind == "DATA")) return "CAPACITY"
+    if (type == "size_t" && previous_kind == "BUFFERS") return "COUNT"
     if (type in is_number) return "NUMBER"
     if (type in is_handle) return "HANDLE"
     if (type == "const char *") return "STRING"
+    if (type == "const ll_buffer *" && next_type == "size_t") return "BUFFERS"
     if (type == "const void *" && next_type == "size_t") return "DATA"
     if ((type == "char *" || type == "void *") && next_type == "size_t") return "BUFFER"
     if (type == "void *" && next_type == "ll_free_fn") return "USER"
@@ -44,7 +46,7 @@ function kind_of(type, next_type, previous_kind,    base) {
 }
 
 function argument_of(kind, type, n) {
-    if (kind == "NUMBER" || kind == "CAPACITY" || kind == "HANDLE") return "(" type ")a[" n "].number"
+    if (kind == "NUMBER" || kind == "CAPACITY" || kind == "COUNT" || kind == "HANDLE") return "(" type ")a[" n "].number"
     if (kind == "LOG_CALLBACK") return "a[" n "].log"
     if (kind == "FREE_CALLBACK") return "a[" n "].free"
     return "a[" n "].pointer"
@@ -130,6 +132,7 @@ structure != "" && /const char \*/ {
     strings[structure] = strings[structure] (strings[structure] == "" ? "" : ", ") "offsetof(" structure ", " field ")"
     next
 }
+structure == "ll_buffer" { next }
 structure != "" && /\*/ { fail(structure " has a pointer that is not known: " $0) }
 
 /^#/ { next }

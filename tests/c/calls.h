@@ -18,6 +18,8 @@ enum kind {
     BUFFER,     /* memory that is written; the next parameter is its CAPACITY */
     DATA,       /* memory that is read; the next parameter is its CAPACITY */
     CAPACITY,
+    BUFFERS,    /* an array of ll_buffer; the next parameter is its COUNT */
+    COUNT,
     HANDLE,
     OUT_HANDLE, /* pointers that receive something */
     OUT_NUMBER,

@@ -367,6 +367,20 @@ static void nothing_can_be_made(const struct world *world, ll_workspace workspac
 
 /* --- Memory and much data ----------------------------------------------------------------------------------------- */
 
+/* It is refused in the middle, over what was written before. Then the same write, once there is room, is whole. */
+static void a_refused_write_changes_nothing(ll_file file)
+{
+    uint64_t before = 0, after = 0;
+    unsigned char found[3];
+    size_t got = 0;
+    OK(ll_file_size(file, &before, ERR));
+    FAILS(LL_ERR_NO_MEMORY, "memory.limit", ll_file_pwrite, (file, 1, bulk, 16 * MB, NULL, ERR));
+    OK(ll_file_size(file, &after, ERR));
+    CHECK(before == after);
+    OK(ll_file_pread(file, 0, found, sizeof found, &got, ERR));
+    CHECK(got == sizeof found && memcmp(found, bulk, sizeof found) == 0);
+}
+
 static void memory_is_short(const struct world *world)
 {
     struct session session;
@@ -386,12 +400,13 @@ static void memory_is_short(const struct world *world)
         char path[32];
         uint64_t at;
         snprintf(path, sizeof path, "/hungry %d", n);
-        MUST(ll_file_open(session.fs, path, "w", NULL, &files[n], ERR));
+        MUST(ll_file_open(session.fs, path, "w+", NULL, &files[n], ERR));
         /* Every other byte, so that nothing is a full block that could leave memory. */
         for (at = 0; at < 7 * MB && status == LL_OK; at += 128 << 10)
             status = ll_file_pwrite(files[n], 2 * at, bulk, 128 << 10, NULL, ERR);
     }
     CHECK(status == LL_ERR_NO_MEMORY);
+    a_refused_write_changes_nothing(files[4]);
     FAILS(LL_ERR_NO_MEMORY, "memory.limit", ll_file_pwrite, (files[4], 100 * MB, bulk, MB, NULL, ERR));
     FAILS(LL_ERR_NO_MEMORY, "memory.limit", ll_file_write, (files[4], bulk, MB, NULL, ERR));
     FAILS(LL_ERR_NO_MEMORY, "memory.limit", ll_fs_write_file, (session.fs, "/hungry", bulk, MB, ERR));

@@ -195,7 +195,8 @@ static void many_bad_arguments(struct random *random, int rounds)
         stage_restore(&stage);
         arguments_good(&arguments, chosen, &stage);
         for (parameter = 0; parameter < chosen->count; parameter++)
-            if (chosen->parameters[parameter].kind != CAPACITY && random_below(random, 2) == 0)
+            if (chosen->parameters[parameter].kind != CAPACITY && chosen->parameters[parameter].kind != COUNT &&
+                random_below(random, 2) == 0)
                 while (!arguments_spoil(&arguments, parameter, (int)random_below(random, 40), &stage, random))
                     continue;
         call();

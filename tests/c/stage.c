@@ -40,6 +40,7 @@ void stage_restore(struct stage *stage)
     size_t count = 0;
     uint64_t at = 0;
     int32_t exists = 0;
+    ll_entry entry = LL_ENTRY_INIT;
 
     if (ll_config_get(stage->config, "network.timeout", name, sizeof name, NULL, ERR) != LL_OK)
         stage->config = world_config(stage->world);
@@ -71,6 +72,8 @@ void stage_restore(struct stage *stage)
         MUST(ll_service_account_list(stage->session.workspace, &stage->accounts, ERR));
     if (ll_late_failures_count(stage->failures, &count, ERR) != LL_OK)
         MUST(ll_filespace_late_failures(stage->session.fs, &stage->failures, ERR));
+    if (ll_dir_next(stage->dir, &entry, &exists, ERR) != LL_OK)
+        MUST(ll_fs_open_dir(stage->session.fs, "/", &stage->dir, ERR));
 }
 
 void stage_end(struct stage *stage)
@@ -80,6 +83,7 @@ void stage_end(struct stage *stage)
     ll_filespaces_free(stage->filespaces);
     ll_accounts_free(stage->accounts);
     ll_late_failures_free(stage->failures);
+    ll_dir_free(stage->dir);
     ll_config_free(stage->config);
     session_close(&stage->session);
 }

@@ -14,6 +14,7 @@ struct stage {
     ll_filespaces filespaces;
     ll_accounts accounts;
     ll_late_failures failures;
+    ll_dir dir;
     ll_file stale; /* was alive once */
 };
 

@@ -9,7 +9,7 @@ use libloading::{Library, Symbol};
 use lucidlink::ffi;
 use lucidlink::ffi::daemon::ll_storage_options;
 use lucidlink::ffi::error::ll_error;
-use lucidlink::ffi::file::ll_open_options;
+use lucidlink::ffi::file::{ll_buffer, ll_open_options};
 use lucidlink::ffi::filespace::{ll_position, ll_statistics};
 use lucidlink::ffi::fs::ll_entry;
 use lucidlink::ffi::workspace::ll_link_options;
@@ -304,6 +304,67 @@ impl Abi {
         call!(self, file::ll_file_pwrite(file => u64, offset => u64, bytes.as_ptr().cast() => *const c_void,
             bytes.len() => usize, &raw mut written => *mut usize))?;
         Ok(written as u64)
+    }
+
+    pub fn readv(&self, file: u64, lens: &[usize]) -> Res<Vec<u8>> {
+        let mut parts: Vec<Vec<u8>> = lens.iter().map(|len| vec![0; *len]).collect();
+        let buffer = |p: &mut Vec<u8>| ll_buffer { data: p.as_mut_ptr().cast(), length: p.len() };
+        let buffers: Vec<ll_buffer> = parts.iter_mut().map(buffer).collect();
+        let mut read = 0;
+        call!(self, file::ll_file_readv(file => u64, buffers.as_ptr() => *const ll_buffer, buffers.len() => usize,
+            &raw mut read => *mut usize))?;
+        let mut bytes = parts.concat();
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
+    pub fn writev(&self, file: u64, parts: &[&[u8]]) -> Res<u64> {
+        let buffer = |p: &&[u8]| ll_buffer { data: p.as_ptr().cast_mut().cast(), length: p.len() };
+        let buffers: Vec<ll_buffer> = parts.iter().map(buffer).collect();
+        let mut written = 0;
+        call!(self, file::ll_file_writev(file => u64, buffers.as_ptr() => *const ll_buffer, buffers.len() => usize,
+            &raw mut written => *mut usize))?;
+        Ok(written as u64)
+    }
+
+    pub fn punch_hole(&self, file: u64, offset: u64, length: u64) -> Res<()> {
+        call!(self, file::ll_file_punch_hole(file => u64, offset => u64, length => u64))
+    }
+
+    pub fn seek_data(&self, file: u64, offset: u64) -> Res<u64> {
+        let mut found = 0;
+        call!(self, file::ll_file_seek_data(file => u64, offset => u64, &raw mut found => *mut u64))?;
+        Ok(found)
+    }
+
+    pub fn seek_hole(&self, file: u64, offset: u64) -> Res<u64> {
+        let mut found = 0;
+        call!(self, file::ll_file_seek_hole(file => u64, offset => u64, &raw mut found => *mut u64))?;
+        Ok(found)
+    }
+
+    pub fn tell(&self, file: u64) -> Res<u64> {
+        let mut position = 0;
+        call!(self, file::ll_file_tell(file => u64, &raw mut position => *mut u64))?;
+        Ok(position)
+    }
+
+    pub fn open_dir(&self, filespace: u64, path: &str) -> Res<u64> {
+        let (path, mut dir) = (c(path), 0);
+        call!(self, dir::ll_fs_open_dir(filespace => u64, path.as_ptr() => *const c_char, &raw mut dir => *mut u64))?;
+        Ok(dir)
+    }
+
+    pub fn next_entry(&self, dir: u64) -> Res<Option<(String, ll_entry)>> {
+        let (mut entry, mut found): (ll_entry, i32) = (sized(), 0);
+        call!(self, dir::ll_dir_next(dir => u64, &raw mut entry => *mut ll_entry, &raw mut found => *mut i32))?;
+        // SAFETY: the name belongs to the handle, until the next call.
+        let name = || unsafe { CStr::from_ptr(entry.name) }.to_str().expect("UTF-8").to_owned();
+        Ok((found == 1).then(|| (name(), entry)))
+    }
+
+    pub fn free_dir(&self, dir: u64) {
+        free!(self, dir::ll_dir_free(dir));
     }
 
     pub fn seek(&self, file: u64, offset: i64, whence: i32) -> Res<u64> {
