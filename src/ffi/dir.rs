@@ -56,7 +56,8 @@ pub unsafe extern "C" fn ll_fs_open_dir(
 }
 
 /// The next entry of a directory, in byte order of the names, with its attributes. What is there all the
-/// while appears exactly once; a name that is made or removed meanwhile appears once or not at all.
+/// while appears exactly once; a name that is made or removed meanwhile appears once or not at all. So do the
+/// names in a directory that is removed with all that is in it, until they are freed.
 ///
 /// @param dir The directory.
 /// @param entry Receives the entry; set its struct_size. It is not touched when there is none.
