@@ -11,11 +11,47 @@ const SIZES: std::ops::RangeInclusive<usize> = (32 << 10)..=(5 << 20);
 /// Bytes that are kept at most.
 const KEPT: usize = 8 << 20;
 
-static FREE: Mutex<Free> = Mutex::new(Free { buffers: Vec::new(), bytes: 0 });
+static FREE: Pool = Pool(Mutex::new(Free { buffers: Vec::new(), bytes: 0 }));
+
+struct Pool(Mutex<Free>);
 
 struct Free {
     buffers: Vec<Vec<u8>>,
     bytes: usize,
+}
+
+impl Pool {
+    /// A kept buffer with room for so many bytes, and not for many more.
+    fn take(&self, len: usize) -> Option<Vec<u8>> {
+        if !SIZES.contains(&len) {
+            return None;
+        }
+        let mut free = self.0.lock();
+        let at = free.buffers.iter().rposition(|b| (len..=2 * len).contains(&b.capacity()))?;
+        let buffer = free.buffers.swap_remove(at);
+        free.bytes -= buffer.capacity();
+        Some(buffer)
+    }
+
+    /// Keeps a buffer, or wipes it.
+    fn give(&self, mut buffer: Vec<u8>) {
+        let size = buffer.capacity();
+        if SIZES.contains(&size) {
+            let mut free = self.0.lock();
+            if free.bytes + size <= KEPT {
+                free.bytes += size;
+                free.buffers.push(buffer);
+                return;
+            }
+        }
+        buffer.zeroize();
+    }
+
+    fn wipe(&self) {
+        let mut free = self.0.lock();
+        free.bytes = 0;
+        free.buffers.drain(..).for_each(|mut buffer| buffer.zeroize());
+    }
 }
 
 /// Bytes of a buffer that goes back when it is dropped.
@@ -24,7 +60,7 @@ pub struct Buffer(Vec<u8>);
 impl Buffer {
     /// A buffer of so many bytes; what is in them is of no meaning.
     pub fn new(len: usize) -> Buffer {
-        let mut buffer = take(len).unwrap_or_else(|| vec![0; len]);
+        let mut buffer = FREE.take(len).unwrap_or_else(|| vec![0; len]);
         buffer.resize(len, 0);
         Buffer(buffer)
     }
@@ -57,56 +93,42 @@ impl DerefMut for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let mut buffer = std::mem::take(&mut self.0);
-        let size = buffer.capacity();
-        if SIZES.contains(&size) {
-            let mut free = FREE.lock();
-            if free.bytes + size <= KEPT {
-                free.bytes += size;
-                free.buffers.push(buffer);
-                return;
-            }
-        }
-        buffer.zeroize();
+        FREE.give(std::mem::take(&mut self.0));
     }
 }
 
 /// Wipes what is kept.
 pub fn wipe() {
-    let mut free = FREE.lock();
-    free.bytes = 0;
-    free.buffers.drain(..).for_each(|mut buffer| buffer.zeroize());
-}
-
-/// A kept buffer with room for so many bytes, and not for many more.
-fn take(len: usize) -> Option<Vec<u8>> {
-    if !SIZES.contains(&len) {
-        return None;
-    }
-    let mut free = FREE.lock();
-    let at = free.buffers.iter().rposition(|b| (len..=2 * len).contains(&b.capacity()))?;
-    let buffer = free.buffers.swap_remove(at);
-    free.bytes -= buffer.capacity();
-    Some(buffer)
+    FREE.wipe();
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
     fn a_buffer_is_used_again_and_no_more_is_kept_than_allowed() {
-        let first = Buffer::new(300 << 10);
+        let pool = Pool(Mutex::new(Free { buffers: Vec::new(), bytes: 0 }));
+        assert!(pool.take(300 << 10).is_none());
+        let first = vec![0; 300 << 10];
         let address = first.as_ptr();
-        drop(first);
-        let mut again = Buffer::new(290 << 10);
-        assert_eq!((again.as_ptr(), again.len()), (address, 290 << 10));
-        again.truncate(5);
-        assert_eq!(again.len(), 5);
-        drop((0..20).map(|_| Buffer::new(1 << 20)).collect::<Vec<_>>());
-        assert!(FREE.lock().bytes <= KEPT);
-        assert_ne!(Buffer::new(4 << 20).len(), 0);
-        wipe();
-        assert_eq!(FREE.lock().bytes, 0);
+        pool.give(first);
+        assert!(pool.take(100 << 10).is_none(), "too large for that");
+        let again = pool.take(290 << 10).unwrap();
+        assert_eq!(again.as_ptr(), address);
+        assert!(pool.take(290 << 10).is_none());
+        (0..20).for_each(|_| pool.give(vec![0; 1 << 20]));
+        assert_eq!(pool.0.lock().bytes, KEPT);
+        pool.wipe();
+        assert_eq!(pool.0.lock().bytes, 0);
+    }
+
+    #[test]
+    fn a_buffer_has_the_size_that_was_asked_for() {
+        let mut buffer = Buffer::new(290 << 10);
+        assert_eq!(buffer.len(), 290 << 10);
+        buffer.truncate(5);
+        assert_eq!(buffer.len(), 5);
     }
 }
