@@ -6,7 +6,7 @@ use std::path::Path;
 const ABI: u32 = 0;
 
 /// In the order of the header's chapters.
-const CHAPTERS: [&str; 12] = [
+const CHAPTERS: [&str; 13] = [
     "status",
     "error",
     "library",
@@ -17,6 +17,7 @@ const CHAPTERS: [&str; 12] = [
     "filespace",
     "fs",
     "dir",
+    "xattr",
     "file",
     "late",
 ];

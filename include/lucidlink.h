@@ -50,8 +50,9 @@
 #define LL_METRICS_INIT { (uint32_t)sizeof(ll_metrics), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u }
 #define LL_LATE_FAILURE_INIT { (uint32_t)sizeof(ll_late_failure), 0, 0u, NULL, NULL }
 #define LL_POSITION_INIT { (uint32_t)sizeof(ll_position), 0u, 0u, { 0 }, { 0 } }
-#define LL_STATISTICS_INIT { (uint32_t)sizeof(ll_statistics), 0u, 0u, 0u, 0u, 0u, 0u, 0u }
+#define LL_STATISTICS_INIT { (uint32_t)sizeof(ll_statistics), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u }
 #define LL_ENTRY_INIT { (uint32_t)sizeof(ll_entry), 0u, 0u, 0u, 0, 0, 0, 0, 0u, 0u, 0u, 0u, 0u, NULL }
+#define LL_XATTR_INIT { (uint32_t)sizeof(ll_xattr), 0u, 0u, NULL }
 #define LL_OPEN_OPTIONS_INIT { (uint32_t)sizeof(ll_open_options), 0u }
 
 
@@ -185,9 +186,24 @@
 #define LL_MOVE_REPLACE 1
 
 /**
+ * Replace what has the name that a copy gets.
+ */
+#define LL_COPY_REPLACE 2
+
+/**
  * A time that is to stay as it is.
  */
 #define LL_TIME_OMIT INT64_MIN
+
+/**
+ * The attribute must not exist.
+ */
+#define LL_XATTR_CREATE 2
+
+/**
+ * The attribute must exist.
+ */
+#define LL_XATTR_REPLACE 4
 
 /**
  * From the start of the file.
@@ -619,17 +635,25 @@ typedef struct ll_statistics {
    */
   uint64_t symlinks;
   /**
-   * The sum of the sizes of all files, in bytes.
+   * The sum of the sizes of all files, in bytes; 2^64-1 if it is larger.
    */
   uint64_t content_bytes;
   /**
-   * Bytes of files that are stored (without holes).
+   * Bytes of files that are stored, without holes; those of a copy count again.
    */
   uint64_t live_bytes;
   /**
    * Bytes of the packs that hold them, without what is stored in commits.
    */
   uint64_t stored_bytes;
+  /**
+   * The quota of content_bytes; 0: none.
+   */
+  uint64_t quota_bytes;
+  /**
+   * The quota of files, directories and symbolic links together; 0: none.
+   */
+  uint64_t quota_entries;
 } ll_statistics;
 
 /**
@@ -703,6 +727,33 @@ typedef struct ll_entry {
  * An open directory. 0 is no handle. @since 0.1.0
  */
 typedef uint64_t ll_dir;
+
+/**
+ * A list of extended attributes. 0 is no handle. @since 0.1.0
+ */
+typedef uint64_t ll_xattrs;
+
+/**
+ * An extended attribute of a list. @since 0.1.0
+ */
+typedef struct ll_xattr {
+  /**
+   * sizeof(ll_xattr), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Bytes of its value.
+   */
+  uint64_t size;
+  /**
+   * Its name; belongs to the list.
+   */
+  const char *name;
+} ll_xattr;
 
 /**
  * How a file is opened. @since 0.1.0
@@ -959,7 +1010,7 @@ typedef struct ll_late_failure {
 #define LL_ERR_FILE_TOO_LARGE -408
 
 /**
- * The quota or the store is full.
+ * The quota or the store is full, or a file's extended attributes.
  */
 #define LL_ERR_NO_SPACE -409
 
@@ -982,6 +1033,11 @@ typedef struct ll_late_failure {
  * The path does not name a symbolic link.
  */
 #define LL_ERR_NOT_A_SYMLINK -413
+
+/**
+ * There is no extended attribute of this name.
+ */
+#define LL_ERR_NO_ATTRIBUTE -414
 
 /**
  * The store or a local file failed.
@@ -1952,7 +2008,7 @@ LL_API
 void ll_statistics_init(struct ll_statistics *statistics);
 
 /**
- * The sum of the sizes of all files, in bytes.
+ * The sum of the sizes of all files, in bytes; 2^64-1 if it is larger.
  *
  * @param filespace The filespace.
  * @param bytes Receives it.
@@ -1961,6 +2017,24 @@ void ll_statistics_init(struct ll_statistics *statistics);
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED. @since 0.1.0
  */
 LL_API ll_status ll_filespace_size(ll_filespace filespace, uint64_t *bytes, struct ll_error *err);
+
+/**
+ * Limits how much there may be in a filespace, for all who write to it. What would grow beyond a limit fails with
+ * LL_ERR_NO_SPACE. What is there already stays, and whatever does not grow works. Only admins of the filespace may.
+ *
+ * @param filespace The filespace.
+ * @param bytes The most that the sizes of all files may add up to, holes included; 0: no limit.
+ * @param entries The most files, directories and symbolic links together, the root included; 0: no limit.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT,
+ * LL_ERR_NO_SPACE (the store). @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_set_quota(ll_filespace filespace,
+                                 uint64_t bytes,
+                                 uint64_t entries,
+                                 struct ll_error *err);
 
 /**
  * Ends a link, with the final sync that its sync mode asks for. Handles of its files are invalid
@@ -2141,6 +2215,24 @@ ll_status ll_fs_create_dir(ll_filespace filespace,
                            struct ll_error *err);
 
 /**
+ * Makes an empty file. Its name must not exist; of several that make one name, one succeeds.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param mode Its permission bits, 0 to 07777. They are kept, not enforced.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+ * LL_ERR_NOT_FOUND (its directory), LL_ERR_EXISTS, LL_ERR_IS_A_DIRECTORY (the path ends in '/'). @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_create(ll_filespace filespace,
+                       const char *path,
+                       uint32_t mode,
+                       struct ll_error *err);
+
+/**
  * Removes a directory: an empty one, or with everything below it at once.
  *
  * @param filespace The filespace.
@@ -2191,6 +2283,32 @@ ll_status ll_fs_delete(ll_filespace filespace,
  */
 LL_API
 ll_status ll_fs_move(ll_filespace filespace,
+                     const char *from,
+                     const char *to,
+                     uint32_t flags,
+                     struct ll_error *err);
+
+/**
+ * Makes a copy of a file that shares its stored bytes: it costs the same whatever the size. Mode, owner, access and
+ * modification time and extended attributes are copied; the copy has a file_id of its own and is created now. A
+ * symbolic link at the end of `from` is followed; with LL_NOFOLLOW the link itself is copied. What this link has
+ * open and did not publish of the file is published first. A target that exists is an error unless LL_COPY_REPLACE
+ * is set: then a file or symbolic link loses that name, as with LL_MOVE_REPLACE.
+ *
+ * @param filespace The filespace.
+ * @param from The path of the file.
+ * @param to The path of the copy.
+ * @param flags LL_NOFOLLOW, LL_COPY_REPLACE, both or 0.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+ * LL_ERR_NOT_FOUND, LL_ERR_EXISTS, LL_ERR_IS_A_DIRECTORY, LL_ERR_NOT_A_DIRECTORY, LL_ERR_TOO_MANY_SYMLINKS,
+ * LL_ERR_FILE_TOO_LARGE (it has more than 65536 fragments: copy it by reading and writing),
+ * LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_copy(ll_filespace filespace,
                      const char *from,
                      const char *to,
                      uint32_t flags,
@@ -2421,6 +2539,145 @@ ll_status ll_dir_next(ll_dir dir,
  */
 LL_API
 void ll_dir_free(ll_dir handle);
+
+/**
+ * The value of an extended attribute. One that does not fit is not copied; `needed` says how large it is.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param flags LL_NOFOLLOW or 0.
+ * @param name The attribute's name, 1 to 255 bytes.
+ * @param buf Receives the value; may be NULL if `cap` is 0.
+ * @param cap Bytes that `buf` has.
+ * @param needed Receives the bytes of the value.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_NOT_FOUND, LL_ERR_NO_ATTRIBUTE, LL_ERR_BUFFER_TOO_SMALL,
+ * LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_get_xattr(ll_filespace filespace,
+                          const char *path,
+                          uint32_t flags,
+                          const char *name,
+                          void *buf,
+                          size_t cap,
+                          size_t *needed,
+                          struct ll_error *err);
+
+/**
+ * Gives an extended attribute a value: of a file, directory or symbolic link. There can be 1024 of them, with 1 MiB of
+ * names and values.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param flags LL_NOFOLLOW or 0, and LL_XATTR_CREATE, LL_XATTR_REPLACE or none of them.
+ * @param name The attribute's name, 1 to 255 bytes.
+ * @param value The value; ignored if `len` is 0.
+ * @param len Its bytes, at most 65536.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+ * LL_ERR_NOT_FOUND, LL_ERR_EXISTS, LL_ERR_NO_ATTRIBUTE, LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_set_xattr(ll_filespace filespace,
+                          const char *path,
+                          uint32_t flags,
+                          const char *name,
+                          const void *value,
+                          size_t len,
+                          struct ll_error *err);
+
+/**
+ * Lists the extended attributes of what a path leads to, in byte order of their names, all of one moment.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param flags LL_NOFOLLOW or 0.
+ * @param xattrs Receives the list.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: free the list with ll_xattrs_free
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_NOT_FOUND, LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_list_xattr(ll_filespace filespace,
+                           const char *path,
+                           uint32_t flags,
+                           ll_xattrs *xattrs,
+                           struct ll_error *err);
+
+/**
+ * Removes an extended attribute.
+ *
+ * @param filespace The filespace.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param flags LL_NOFOLLOW or 0.
+ * @param name The attribute's name, 1 to 255 bytes.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+ * LL_ERR_NOT_FOUND, LL_ERR_NO_ATTRIBUTE, LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+ */
+LL_API
+ll_status ll_fs_remove_xattr(ll_filespace filespace,
+                             const char *path,
+                             uint32_t flags,
+                             const char *name,
+                             struct ll_error *err);
+
+/**
+ * How many attributes a list has.
+ *
+ * @param xattrs The list.
+ * @param count Receives the number.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API ll_status ll_xattrs_count(ll_xattrs xattrs, size_t *count, struct ll_error *err);
+
+/**
+ * An attribute of a list.
+ *
+ * @param xattrs The list.
+ * @param index From 0 on.
+ * @param xattr Receives the attribute; set its struct_size.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: the name belongs to the list
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API
+ll_status ll_xattrs_get(ll_xattrs xattrs,
+                        size_t index,
+                        struct ll_xattr *xattr,
+                        struct ll_error *err);
+
+/**
+ * Frees a list of attributes. Never blocks on log or store and never fails; a handle that is 0 or already
+ * freed is ignored.
+ *
+ * @param handle The handle.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+void ll_xattrs_free(ll_xattrs handle);
+
+/**
+ * Sets the size of an attribute and zeroes the rest, for languages that cannot use LL_XATTR_INIT.
+ *
+ * @param xattr The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API void ll_xattr_init(struct ll_xattr *xattr);
 
 /**
  * Opens a file. A handle sees one version of the content, pinned now, and what handles of the same link

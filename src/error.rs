@@ -95,11 +95,12 @@ statuses! {
     TooManySymlinks = -406, "LL_ERR_TOO_MANY_SYMLINKS", "More than 40 symbolic links were followed.", libc::ELOOP, false;
     MoveIntoItself = -407, "LL_ERR_MOVE_INTO_ITSELF", "A directory cannot be moved below itself.", libc::EINVAL, false;
     FileTooLarge = -408, "LL_ERR_FILE_TOO_LARGE", "The file would exceed the largest size.", libc::EFBIG, false;
-    NoSpace = -409, "LL_ERR_NO_SPACE", "The quota or the store is full.", libc::ENOSPC, false;
+    NoSpace = -409, "LL_ERR_NO_SPACE", "The quota or the store is full, or a file's extended attributes.", libc::ENOSPC, false;
     WrongMode = -410, "LL_ERR_WRONG_MODE", "The handle was not opened for this.", libc::EBADF, false;
     Deleted = -411, "LL_ERR_DELETED", "The file was deleted meanwhile.", libc::ENOENT, false;
     Stale = -412, "LL_ERR_STALE", "The version that this handle reads is gone; refresh it.", libc::ESTALE, false;
     NotASymlink = -413, "LL_ERR_NOT_A_SYMLINK", "The path does not name a symbolic link.", libc::EINVAL, false;
+    NoAttribute = -414, "LL_ERR_NO_ATTRIBUTE", "There is no extended attribute of this name.", libc::ENODATA, false;
     Io = -501, "LL_ERR_IO", "The store or a local file failed.", libc::EIO, true;
     Timeout = -502, "LL_ERR_TIMEOUT", "The deadline passed.", libc::ETIMEDOUT, true;
     StoreUnsuitable = -503, "LL_ERR_STORE_UNSUITABLE", "The store lacks a guarantee that the log needs.", libc::ENOTSUP, false;

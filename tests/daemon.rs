@@ -104,8 +104,8 @@ fn what_one_daemon_writes_another_reads_at_once() {
     write(&fs_a, "/takes/010/small", b"again");
     assert_eq!(read(&fs_b, "/takes/010/small"), b"again");
     fs_b.fs().delete_dir(&path("/takes"), true).unwrap();
-    let counters = fs_a.fs().counters().unwrap();
-    assert_eq!((counters.files, counters.directories, counters.bytes, counters.live), (0, 1, 0, 0));
+    let counters = fs_a.fs().usage().unwrap().counters;
+    assert_eq!((counters.files, counters.directories, counters.bytes(), counters.live()), (0, 1, 0, 0));
     a.stop().unwrap();
     b.stop().unwrap();
 }

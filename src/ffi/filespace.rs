@@ -13,6 +13,7 @@ use super::text::{clear, put, put_text, text};
 use crate::daemon::filespace::Filespace;
 use crate::error::{Error, Result};
 use crate::filespace::Position;
+use crate::fs::Usage;
 use crate::ids::{Hash, Incarnation, Seq};
 
 /// A linked filespace. 0 is no handle. @since 0.1.0
@@ -55,12 +56,16 @@ pub struct ll_statistics {
     pub directories: u64,
     /// Symbolic links.
     pub symlinks: u64,
-    /// The sum of the sizes of all files, in bytes.
+    /// The sum of the sizes of all files, in bytes; 2^64-1 if it is larger.
     pub content_bytes: u64,
-    /// Bytes of files that are stored (without holes).
+    /// Bytes of files that are stored, without holes; those of a copy count again.
     pub live_bytes: u64,
     /// Bytes of the packs that hold them, without what is stored in commits.
     pub stored_bytes: u64,
+    /// The quota of content_bytes; 0: none.
+    pub quota_bytes: u64,
+    /// The quota of files, directories and symbolic links together; 0: none.
+    pub quota_entries: u64,
 }
 
 // SAFETY: integers, the size first.
@@ -304,7 +309,7 @@ pub unsafe extern "C" fn ll_filespace_statistics(
     // SAFETY: pointers are as documented; each is checked for NULL where it is used.
     guard(filespace, err, || unsafe {
         check_out(statistics, "statistics")?;
-        let counters = self::filespace(filespace)?.0.fs().counters()?;
+        let Usage { counters, quota_bytes, quota_entries } = self::filespace(filespace)?.0.fs().usage()?;
         put_struct(
             statistics,
             ll_statistics {
@@ -313,9 +318,11 @@ pub unsafe extern "C" fn ll_filespace_statistics(
                 files: counters.files,
                 directories: counters.directories,
                 symlinks: counters.symlinks,
-                content_bytes: counters.bytes,
-                live_bytes: counters.live,
-                stored_bytes: counters.stored,
+                content_bytes: narrow(counters.bytes()),
+                live_bytes: narrow(counters.live()),
+                stored_bytes: narrow(counters.stored()),
+                quota_bytes,
+                quota_entries,
             },
         );
         Ok(())
@@ -333,7 +340,7 @@ pub unsafe extern "C" fn ll_statistics_init(statistics: *mut ll_statistics) {
     unsafe { init(statistics) }
 }
 
-/// The sum of the sizes of all files, in bytes.
+/// The sum of the sizes of all files, in bytes; 2^64-1 if it is larger.
 ///
 /// @param filespace The filespace.
 /// @param bytes Receives it.
@@ -349,8 +356,33 @@ pub unsafe extern "C" fn ll_filespace_size(
     // SAFETY: pointers are as documented; each is checked for NULL where it is used.
     guard(filespace, err, || unsafe {
         clear(bytes, "bytes")?;
-        put(bytes, "bytes", self::filespace(filespace)?.0.fs().counters()?.bytes)
+        put(bytes, "bytes", narrow(self::filespace(filespace)?.0.fs().usage()?.counters.bytes()))
     })
+}
+
+/// A sum, or the largest number if it is larger.
+fn narrow(sum: u128) -> u64 {
+    u64::try_from(sum).unwrap_or(u64::MAX)
+}
+
+/// Limits how much there may be in a filespace, for all who write to it. What would grow beyond a limit fails with
+/// LL_ERR_NO_SPACE. What is there already stays, and whatever does not grow works. Only admins of the filespace may.
+///
+/// @param filespace The filespace.
+/// @param bytes The most that the sizes of all files may add up to, holes included; 0: no limit.
+/// @param entries The most files, directories and symbolic links together, the root included; 0: no limit.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT,
+/// LL_ERR_NO_SPACE (the store). @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_filespace_set_quota(
+    filespace: ll_filespace,
+    bytes: u64,
+    entries: u64,
+    err: *mut ll_error,
+) -> ll_status {
+    guard(filespace, err, || self::filespace(filespace)?.0.fs().set_quota(bytes, entries))
 }
 
 /// Ends a link, with the final sync that its sync mode asks for. Handles of its files are invalid

@@ -12,6 +12,7 @@ use super::structs::{Sized32, check_out, init, put_struct};
 use super::text::{buffer, clear, data, path_of, put, put_text, text};
 use crate::error::{Error, Result, Status};
 use crate::fs::{Attributes, Entry, Mode};
+use crate::state::MODE_MASK;
 use crate::state::value::Kind;
 
 /// A list of directory entries. 0 is no handle. @since 0.1.0
@@ -35,6 +36,8 @@ pub const LL_TYPE_SYMLINK: u32 = 3;
 pub const LL_NOFOLLOW: u32 = 1;
 /// Replace what is at the target, as POSIX rename does.
 pub const LL_MOVE_REPLACE: u32 = 1;
+/// Replace what has the name that a copy gets.
+pub const LL_COPY_REPLACE: u32 = 2;
 /// A time that is to stay as it is.
 pub const LL_TIME_OMIT: i64 = i64::MIN;
 
@@ -103,12 +106,26 @@ pub(super) fn c_entry(entry: &Entry, name: *const c_char) -> ll_entry {
     }
 }
 
-fn flag(flags: u32, known: u32) -> Result<bool> {
+/// Whether the only flag that a function knows is set.
+pub(super) fn flag(flags: u32, known: u32) -> Result<bool> {
+    check_flags(flags, known)?;
+    Ok(flags != 0)
+}
+
+pub(super) fn check_flags(flags: u32, known: u32) -> Result<()> {
     match flags & !known {
-        0 => Ok(flags != 0),
+        0 => Ok(()),
         _ => {
             Err(Error::new(Status::UnsupportedOption, "flags: a bit is set that this version does not know"))
         }
+    }
+}
+
+/// Permission bits of the caller's.
+fn permissions(mode: u32) -> Result<u32> {
+    match mode & !MODE_MASK {
+        0 => Ok(mode),
+        _ => Err(Error::new(Status::InvalidArgument, "mode: it is above 07777")),
     }
 }
 
@@ -337,6 +354,29 @@ pub unsafe extern "C" fn ll_fs_create_dir(
     })
 }
 
+/// Makes an empty file. Its name must not exist; of several that make one name, one succeeds.
+///
+/// @param filespace The filespace.
+/// @param path The path: absolute, '/'-separated, at most 4096 bytes.
+/// @param mode Its permission bits, 0 to 07777. They are kept, not enforced.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+/// LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+/// LL_ERR_NOT_FOUND (its directory), LL_ERR_EXISTS, LL_ERR_IS_A_DIRECTORY (the path ends in '/'). @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_fs_create(
+    filespace: ll_filespace,
+    path: *const c_char,
+    mode: u32,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(filespace, err, || unsafe {
+        linked(filespace)?.0.fs().create(&path_of(path, "path")?, permissions(mode)?)
+    })
+}
+
 /// Removes a directory: an empty one, or with everything below it at once.
 ///
 /// @param filespace The filespace.
@@ -404,6 +444,39 @@ pub unsafe extern "C" fn ll_fs_move(
     guard(filespace, err, || unsafe {
         let replace = flag(flags, LL_MOVE_REPLACE)?;
         linked(filespace)?.0.fs().rename(&path_of(from, "from")?, &path_of(to, "to")?, replace)
+    })
+}
+
+/// Makes a copy of a file that shares its stored bytes: it costs the same whatever the size. Mode, owner, access and
+/// modification time and extended attributes are copied; the copy has a file_id of its own and is created now. A
+/// symbolic link at the end of `from` is followed; with LL_NOFOLLOW the link itself is copied. What this link has
+/// open and did not publish of the file is published first. A target that exists is an error unless LL_COPY_REPLACE
+/// is set: then a file or symbolic link loses that name, as with LL_MOVE_REPLACE.
+///
+/// @param filespace The filespace.
+/// @param from The path of the file.
+/// @param to The path of the copy.
+/// @param flags LL_NOFOLLOW, LL_COPY_REPLACE, both or 0.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+/// LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+/// LL_ERR_NOT_FOUND, LL_ERR_EXISTS, LL_ERR_IS_A_DIRECTORY, LL_ERR_NOT_A_DIRECTORY, LL_ERR_TOO_MANY_SYMLINKS,
+/// LL_ERR_FILE_TOO_LARGE (it has more than 65536 fragments: copy it by reading and writing),
+/// LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_fs_copy(
+    filespace: ll_filespace,
+    from: *const c_char,
+    to: *const c_char,
+    flags: u32,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(filespace, err, || unsafe {
+        check_flags(flags, LL_NOFOLLOW | LL_COPY_REPLACE)?;
+        let (replace, follow) = (flags & LL_COPY_REPLACE != 0, flags & LL_NOFOLLOW == 0);
+        linked(filespace)?.0.fs().copy(&path_of(from, "from")?, &path_of(to, "to")?, replace, follow)
     })
 }
 
@@ -616,10 +689,7 @@ pub unsafe extern "C" fn ll_fs_set_mode(
 ) -> ll_status {
     // SAFETY: pointers are as documented; each is checked for NULL where it is used.
     guard(filespace, err, || unsafe {
-        if mode > 0o7777 {
-            return Err(Error::new(Status::InvalidArgument, "mode: it is above 07777"));
-        }
-        let set = Attributes { mode: Some(mode), ..Attributes::default() };
+        let set = Attributes { mode: Some(permissions(mode)?), ..Attributes::default() };
         linked(filespace)?.0.fs().set_attributes(&path_of(path, "path")?, set, true)
     })
 }

@@ -25,6 +25,7 @@ pub(crate) enum HandleKind {
     Accounts = 8,
     LateFailures = 9,
     Dir = 10,
+    Xattrs = 11,
 }
 
 /// An object that handles of one kind stand for.

@@ -34,5 +34,6 @@ pub mod late;
 pub mod library;
 pub mod provision;
 pub mod workspace;
+pub mod xattr;
 
 pub use status::ll_status;

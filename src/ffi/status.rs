@@ -85,7 +85,7 @@ pub const LL_ERR_TOO_MANY_SYMLINKS: ll_status = -406;
 pub const LL_ERR_MOVE_INTO_ITSELF: ll_status = -407;
 /// The file would exceed the largest size.
 pub const LL_ERR_FILE_TOO_LARGE: ll_status = -408;
-/// The quota or the store is full.
+/// The quota or the store is full, or a file's extended attributes.
 pub const LL_ERR_NO_SPACE: ll_status = -409;
 /// The handle was not opened for this.
 pub const LL_ERR_WRONG_MODE: ll_status = -410;
@@ -95,6 +95,8 @@ pub const LL_ERR_DELETED: ll_status = -411;
 pub const LL_ERR_STALE: ll_status = -412;
 /// The path does not name a symbolic link.
 pub const LL_ERR_NOT_A_SYMLINK: ll_status = -413;
+/// There is no extended attribute of this name.
+pub const LL_ERR_NO_ATTRIBUTE: ll_status = -414;
 /// The store or a local file failed.
 pub const LL_ERR_IO: ll_status = -501;
 /// The deadline passed.
@@ -203,11 +205,12 @@ const C_TEXTS: &[(&CStr, &CStr)] = &[
     (c"LL_ERR_TOO_MANY_SYMLINKS", c"More than 40 symbolic links were followed."),
     (c"LL_ERR_MOVE_INTO_ITSELF", c"A directory cannot be moved below itself."),
     (c"LL_ERR_FILE_TOO_LARGE", c"The file would exceed the largest size."),
-    (c"LL_ERR_NO_SPACE", c"The quota or the store is full."),
+    (c"LL_ERR_NO_SPACE", c"The quota or the store is full, or a file's extended attributes."),
     (c"LL_ERR_WRONG_MODE", c"The handle was not opened for this."),
     (c"LL_ERR_DELETED", c"The file was deleted meanwhile."),
     (c"LL_ERR_STALE", c"The version that this handle reads is gone; refresh it."),
     (c"LL_ERR_NOT_A_SYMLINK", c"The path does not name a symbolic link."),
+    (c"LL_ERR_NO_ATTRIBUTE", c"There is no extended attribute of this name."),
     (c"LL_ERR_IO", c"The store or a local file failed."),
     (c"LL_ERR_TIMEOUT", c"The deadline passed."),
     (c"LL_ERR_STORE_UNSUITABLE", c"The store lacks a guarantee that the log needs."),
@@ -267,6 +270,7 @@ mod tests {
             LL_ERR_DELETED,
             LL_ERR_STALE,
             LL_ERR_NOT_A_SYMLINK,
+            LL_ERR_NO_ATTRIBUTE,
             LL_ERR_IO,
             LL_ERR_TIMEOUT,
             LL_ERR_STORE_UNSUITABLE,

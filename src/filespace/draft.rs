@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use crate::crypto::seal::{CHUNK_OVERHEAD, ChunkPlace, Codec};
 use crate::ids::PackId;
-use crate::state::ops::{Extent, NewPack, Op, Transaction};
+use crate::state::ops::{Extent, NewPack, Op, Operation, Transaction};
 
 /// A transaction on its way into a commit.
 #[derive(Clone, Default)]
@@ -43,6 +43,15 @@ impl Draft {
     /// Bytes that its blocks would take inline.
     pub fn inline_bytes(&self) -> usize {
         self.inline.iter().map(|b| b.data.len() + CHUNK_OVERHEAD).sum()
+    }
+
+    /// Bytes of content that it brings into a commit: its blocks, and values of attributes.
+    pub fn bytes(&self) -> usize {
+        let value = |operation: &Operation| match &operation.op {
+            Some(Op::SetXattr(set)) => set.value.len(),
+            _ => 0,
+        };
+        self.inline_bytes() + self.transaction.ops.iter().map(value).sum::<usize>()
     }
 
     /// Points the extents of the draft's blocks to where the commit puts them.

@@ -22,7 +22,7 @@ use crate::state::ops::{NewPack, Transaction};
 use crate::state::value::Outcome;
 use crate::state::{Refusal, Stop};
 
-/// A commit takes no more transactions than this, and no more bytes of blocks unless one alone has more. Twice as
+/// A commit takes no more transactions than this, and no more bytes of content unless one alone has more. Twice as
 /// much may wait.
 const MAX_TRANSACTIONS: usize = 4096;
 const MAX_BYTES: usize = 16 << 20;
@@ -107,7 +107,7 @@ pub(super) struct Queue {
     taken: usize,
     /// The commit that they are in.
     pub(super) in_flight: Option<(SessionId, u64)>,
-    /// Bytes of blocks in the list.
+    /// Bytes of content in the list.
     bytes: usize,
     /// Pending transactions are counted from 1.
     number: u64,
@@ -163,7 +163,7 @@ impl Queue {
     }
 
     pub(super) fn push(&mut self, pending: Pending) {
-        self.bytes += pending.draft.inline_bytes();
+        self.bytes += pending.draft.bytes();
         self.list.push_back(pending);
     }
 
@@ -308,7 +308,7 @@ impl Queue {
     pub(super) fn take(&mut self) -> Vec<Draft> {
         let mut bytes = 0;
         let fits = |p: &&Pending| {
-            bytes += p.draft.inline_bytes();
+            bytes += p.draft.bytes();
             bytes <= MAX_BYTES
         };
         let count = self.list.iter().take(MAX_TRANSACTIONS).take_while(fits).count();
@@ -343,7 +343,7 @@ impl Queue {
         let (told, kept): (Vec<_>, Vec<_>) =
             self.remove_taken().into_iter().partition(|p| is_final || p.ticket.is_some());
         for pending in kept.into_iter().rev() {
-            self.bytes += pending.draft.inline_bytes();
+            self.bytes += pending.draft.bytes();
             self.list.push_front(pending);
         }
         let journaled = told.iter().filter(|p| p.journaled_number() != 0).count();
@@ -366,7 +366,7 @@ impl Queue {
         let behind = self.list.split_off(self.taken);
         let (told, kept): (VecDeque<_>, VecDeque<_>) = behind.into_iter().partition(|p| p.ticket.is_some());
         self.list.extend(kept);
-        self.bytes -= told.iter().map(|p| p.draft.inline_bytes()).sum::<usize>();
+        self.bytes -= told.iter().map(|p| p.draft.bytes()).sum::<usize>();
         told.into_iter().for_each(|pending| self.tell(pending, Err(error.clone())));
     }
 
@@ -375,7 +375,7 @@ impl Queue {
         let own = |p: &Pending| p.ticket.as_ref().is_some_and(|t| Arc::ptr_eq(t, ticket));
         let at = self.list.iter().skip(self.taken).position(own);
         let withdrawn = at.and_then(|at| self.list.remove(self.taken + at));
-        self.bytes -= withdrawn.as_ref().map_or(0, |p| p.draft.inline_bytes());
+        self.bytes -= withdrawn.as_ref().map_or(0, |p| p.draft.bytes());
         withdrawn.is_some()
     }
 
@@ -399,7 +399,7 @@ impl Queue {
 
     fn remove_taken(&mut self) -> Vec<Pending> {
         let removed: Vec<Pending> = self.list.drain(..std::mem::take(&mut self.taken)).collect();
-        self.bytes = self.list.iter().map(|p| p.draft.inline_bytes()).sum();
+        self.bytes = self.list.iter().map(|p| p.draft.bytes()).sum();
         removed
     }
 

@@ -10,7 +10,7 @@ use super::resolve::{Last, look};
 use crate::error::{Error, Result, Status};
 use crate::filespace::{Link, ReadError, View};
 use crate::ids::Ino;
-use crate::state::value::{Counters, Inode, Kind};
+use crate::state::value::{Inode, Kind};
 use crate::state::{Stop, Tables};
 
 /// A file, directory or symbolic link. Times are nanoseconds since 1970.
@@ -185,11 +185,6 @@ impl FileSystem {
             }
             Ok(inode.target)
         })
-    }
-
-    /// How much there is in the filespace, kept by the state.
-    pub fn counters(&self) -> Result<Counters> {
-        self.link.read_fresh(|state| Ok(state.counters()?))
     }
 
     fn directory(&self, state: &View, path: &Path) -> Result<Ino, ReadError> {

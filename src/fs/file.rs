@@ -12,7 +12,7 @@ use super::publish::Also;
 use super::read::Version;
 use super::resolve::{Last, resolve};
 use super::segments::Data;
-use super::{FileSystem, Path, failed};
+use super::{FileSystem, Path};
 use crate::error::{Error, Result, Status};
 use crate::filespace::{Draft, Link, View};
 use crate::ids::Ino;
@@ -171,11 +171,17 @@ impl FileSystem {
         Ok(self.handle(self.link.new_ino()?, &path, opening))
     }
 
-    /// The name is committed at once, so that only one can have it.
     fn open_exclusive(self: &Arc<FileSystem>, path: &Path, mode: Mode, permissions: u32) -> Result<File> {
+        let ino = self.create_exclusive(path, permissions)?;
+        let opening = Opening { mode, permissions, base: Arc::default(), unnamed: None, replaces: false };
+        Ok(self.handle(ino, path, opening))
+    }
+
+    /// The name is committed at once, so that only one can have it.
+    pub(super) fn create_exclusive(&self, path: &Path, permissions: u32) -> Result<Ino> {
         let ino = self.link.new_ino()?;
         let time = self.link.env().clock.now();
-        self.change(path, true, |state| {
+        self.change(path, path, true, |state| {
             let place = resolve(state, &self.root, path, Last::Name)?.vacant(path, false)?;
             let create = Create {
                 parent: place.parent.0,
@@ -189,10 +195,8 @@ impl FileSystem {
             };
             let ops = vec![Op::Create(create).wrap()];
             Ok(Draft::new(Transaction { hops: place.hops, ops }))
-        })
-        .map_err(|error| failed(error, path))?;
-        let opening = Opening { mode, permissions, base: Arc::default(), unnamed: None, replaces: false };
-        Ok(self.handle(ino, path, opening))
+        })?;
+        Ok(ino)
     }
 
     fn handle(self: &Arc<FileSystem>, ino: Ino, path: &Path, mut opening: Opening) -> File {

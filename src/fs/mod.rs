@@ -4,11 +4,15 @@
 //! - `resolve`: from a path to an inode, noting each step.
 //! - [`entry`]: what there is to know about a name; listing and looking.
 //! - `namespace`: making, moving and removing names; attributes.
+//! - `copy`: copies that share their blocks.
+//! - `xattrs`: extended attributes.
+//! - `quota`: how much there is and may be.
 //! - [`mod@file`]: files as their user sees them; `open` knows which are open, `handle` what each has written (in
 //!   `segments`), `publish` brings it to the log, `read` brings content from the store, `ahead` before
 //!   it is asked for.
 
 mod ahead;
+mod copy;
 pub mod entry;
 pub mod file;
 mod handle;
@@ -16,14 +20,18 @@ mod namespace;
 mod open;
 pub mod path;
 mod publish;
+mod quota;
 mod read;
 mod resolve;
 mod segments;
+mod xattrs;
 
 pub use entry::{Directory, Entry};
 pub use file::{File, Mode, Whence};
 pub use namespace::Attributes;
 pub use path::Path;
+pub use quota::Usage;
+pub use xattrs::Xattr;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -63,13 +71,27 @@ impl FileSystem {
     /// out to lead elsewhere by now. No request is made before the commit: its hops are the check. Only an error is
     /// checked against the newest state before it is believed.
     fn mutate(&self, path: &Path, plan: impl FnMut(&View) -> Result<Draft, ReadError>) -> Result<Committed> {
-        self.change(path, false, plan).map_err(|error| failed(error, path))
+        self.change(path, path, false, plan)
     }
 
-    /// The same; with `wait` the outcome is the true one whatever the link's mode. No refusal is returned as such.
+    /// The same for a call that gives what is at `from` the path `to`: a refusal names the path that it is about. With
+    /// `wait` the outcome is the true one whatever the link's mode.
     fn change(
         &self,
-        path: &Path,
+        from: &Path,
+        to: &Path,
+        wait: bool,
+        plan: impl FnMut(&View) -> Result<Draft, ReadError>,
+    ) -> Result<Committed> {
+        self.attempt(from, to, wait, plan).map_err(|error| failed(error, from))
+    }
+
+    /// The same for a caller that wants to learn later what became of it, should that not be known. No refusal is
+    /// returned as such.
+    fn attempt(
+        &self,
+        from: &Path,
+        to: &Path,
         wait: bool,
         mut plan: impl FnMut(&View) -> Result<Draft, ReadError>,
     ) -> Result<Committed, CommitError> {
@@ -78,19 +100,22 @@ impl FileSystem {
         // Whether the state is one that was asked for since the call began.
         let mut fresh = false;
         loop {
-            let error = match self.link.transact(path.text(), wait, deadline, &mut plan) {
+            let error = match self.link.transact(from.text(), wait, deadline, &mut plan) {
                 Ok(Ok(committed)) => return Ok(committed),
                 Ok(Err(error @ (CommitError::Failed(_) | CommitError::Unsettled(..)))) => return Err(error),
                 Ok(Err(CommitError::Refused(Refusal::StalePath))) => {
                     fresh = true;
-                    check_deadline(deadline, path)?;
+                    check_deadline(deadline, from)?;
                     continue;
                 }
-                // The log's own judgement.
-                Ok(Err(CommitError::Refused(refusal))) if self.link.commit_mode() == CommitMode::Wait => {
-                    return Err(refused(refusal, path).into());
+                Ok(Err(CommitError::Refused(refusal))) => {
+                    let error = refused(refusal, if is_about_target(refusal) { to } else { from });
+                    if self.link.commit_mode() == CommitMode::Wait {
+                        // The log's own judgement.
+                        return Err(error.into());
+                    }
+                    error
                 }
-                Ok(Err(CommitError::Refused(refusal))) => refused(refusal, path),
                 Err(error) => error,
             };
             if fresh {
@@ -118,6 +143,19 @@ fn failed(error: CommitError, path: &Path) -> Error {
     }
 }
 
+/// Whether it is the path that something gets which is to blame, not the path that it has.
+fn is_about_target(refusal: Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::Exists
+            | Refusal::NotEmpty
+            | Refusal::IsADirectory
+            | Refusal::NotADirectory
+            | Refusal::MoveIntoItself
+            | Refusal::OverQuota
+    )
+}
+
 /// What a refusal is to the caller of an operation on a path.
 fn refused(refusal: Refusal, path: &Path) -> Error {
     let status = refusal.status();
@@ -130,6 +168,11 @@ fn refused(refusal: Refusal, path: &Path) -> Error {
         Refusal::Deleted => "the file was deleted meanwhile",
         Refusal::Denied => "the account's role does not allow it; ask an admin for a grant",
         Refusal::TooLarge => "the file would be larger than 2^63-1 bytes",
+        Refusal::OverQuota => {
+            "the filespace's quota is reached; delete something, or ask an admin to raise it"
+        }
+        Refusal::TooManyAttributes => "a file has at most 1024 extended attributes, and 1 MiB of them",
+        Refusal::TooFragmented => "the file has more than 65536 fragments; copy it by reading and writing",
         _ if status == Status::Internal => {
             let what = format!("a rule of the log was broken ({refusal:?}); please report it");
             return Error::new(status, what).on_path(path.text());

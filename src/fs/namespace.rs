@@ -85,6 +85,11 @@ impl FileSystem {
         Ok(())
     }
 
+    /// Makes an empty file. The path must not exist.
+    pub fn create(&self, path: &Path, mode: u32) -> Result<()> {
+        self.create_exclusive(path, mode).map(drop)
+    }
+
     /// Removes a directory: an empty one, or with everything below it at once.
     pub fn delete_dir(&self, path: &Path, recursive: bool) -> Result<()> {
         let time = self.link.env().clock.now();
@@ -149,11 +154,12 @@ impl FileSystem {
     pub fn rename(&self, from: &Path, to: &Path, replace: bool) -> Result<()> {
         let time = self.link.env().clock.now();
         self.publish_below(from, Last::Name, true)?;
-        self.mutate(from, |state| {
+        self.change(from, to, false, |state| {
             let source = resolve(state, &self.root, from, Last::Name)?.existing(from)?;
             let is_dir = source.inode.kind() == Kind::Directory;
             if source.name.is_empty() {
-                return Err(Error::new(Status::InvalidArgument, "the root cannot be moved").into());
+                let what = "the root cannot be moved";
+                return Err(Error::new(Status::InvalidArgument, what).on_path(from.text()).into());
             }
             let target = resolve(state, &self.root, to, Last::Name)?;
             let (parent, name, mut hops) = match &target.found {
@@ -219,7 +225,7 @@ impl FileSystem {
     pub fn create_hard_link(&self, existing: &Path, path: &Path) -> Result<()> {
         let time = self.link.env().clock.now();
         self.publish_below(existing, Last::Name, false)?;
-        self.mutate(path, |state| {
+        self.change(existing, path, false, |state| {
             let source = resolve(state, &self.root, existing, Last::Name)?.existing(existing)?;
             if source.inode.kind() == Kind::Directory {
                 let what = "a directory has one name only";

@@ -113,6 +113,11 @@ impl OpenFiles {
         self.0.lock().live.iter().filter_map(Weak::upgrade).collect()
     }
 
+    /// The one with this number, if it is open.
+    pub(super) fn find(&self, ino: Ino) -> Option<Arc<Shared>> {
+        self.0.lock().files.get(&ino).and_then(Weak::upgrade)
+    }
+
     /// The one with this number; opened if it is not.
     pub(super) fn share(&self, ino: Ino) -> Arc<Shared> {
         let Index { files, live, .. } = &mut *self.0.lock();

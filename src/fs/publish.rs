@@ -111,7 +111,7 @@ impl FileSystem {
             }
         };
         let committed = if makes_name {
-            self.change(&path, false, |state| {
+            self.attempt(&path, &path, false, |state| {
                 let place = resolve(state, &self.root, &path, Last::Follow)?;
                 if place.found.as_ref().is_some_and(|(_, inode)| inode.kind() != Kind::File) {
                     let what = "it is a directory by now";
@@ -275,6 +275,15 @@ impl FileSystem {
             }
         }
         Ok(())
+    }
+
+    /// Publishes what handles of this link wrote to a file: a call that reads its content from the log is to find it.
+    pub(super) fn publish_written(&self, ino: Ino) -> Result<()> {
+        let Some(shared) = self.open.find(ino) else { return Ok(()) };
+        let mut state = shared.lock(&self.open);
+        let written = state.handles.iter().filter(|h| h.ino == ino && h.dirty);
+        let ids: Vec<u64> = written.map(|h| h.id()).collect();
+        ids.into_iter().try_for_each(|id| self.publish(&mut state, id, None))
     }
 
     /// Publishes what every open handle wrote; tries all and returns the first error. After a timeout the others would

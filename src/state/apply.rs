@@ -320,7 +320,7 @@ impl<'a> Judge<'a> {
         }
         let Some(record) = self.offered.get(&id).cloned() else { return Ok(None) };
         self.scratch.put_message(key::pack(id), &record);
-        self.counters.stored = self.counters.stored.wrapping_add(record.size);
+        self.counters.add_stored(record.size.into());
         Ok(Some(record))
     }
 
@@ -357,6 +357,7 @@ impl<'a> Judge<'a> {
         }
         for (index, operation) in transaction.ops.iter().enumerate() {
             outcome.op = index as u32;
+            let before = self.counters;
             match operation.op.as_ref().ok_or(Refusal::Invalid)? {
                 Op::MakeDir(op) => self.make_dir(op)?,
                 Op::Create(op) => self.create(op)?,
@@ -382,7 +383,12 @@ impl<'a> Judge<'a> {
                     _ => return Err(Refusal::Invalid.into()),
                 },
                 Op::End(_) => self.end()?,
+                Op::SetXattr(op) => self.set_xattr(op)?,
+                Op::RemoveXattr(op) => self.remove_xattr(op)?,
+                Op::Copy(op) => self.copy(op)?,
+                Op::SetQuota(op) => self.set_quota(op)?,
             }
+            self.stay_within_quota(&before)?;
         }
         outcome.op = 0;
         Ok(())
@@ -491,6 +497,31 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
+    fn set_quota(&mut self, op: &ops::SetQuota) -> Result<(), Failure> {
+        self.require_admin()?;
+        let mut header = self.scratch.header()?;
+        header.quota_bytes = op.bytes;
+        header.quota_entries = op.entries;
+        self.scratch.put_message(key::header(), &header);
+        Ok(())
+    }
+
+    /// Refuses growth beyond the quota. What does not grow is never refused, however much there is.
+    fn stay_within_quota(&self, before: &Counters) -> Result<(), Failure> {
+        let now = &self.counters;
+        let (more_bytes, more_entries) = (now.bytes() > before.bytes(), now.entries() > before.entries());
+        if !more_bytes && !more_entries {
+            return Ok(());
+        }
+        let header = self.scratch.header()?;
+        let over_bytes = header.quota_bytes > 0 && now.bytes() > header.quota_bytes.into();
+        let over_entries = header.quota_entries > 0 && now.entries() > header.quota_entries;
+        match more_bytes && over_bytes || more_entries && over_entries {
+            true => Err(Refusal::OverQuota.into()),
+            false => Ok(()),
+        }
+    }
+
     /// The inode that a number stands for.
     pub(super) fn redirected(&self, ino: Ino) -> Ino {
         self.redirects.get(&ino).copied().unwrap_or(ino)
@@ -515,7 +546,7 @@ impl<'a> Judge<'a> {
             if id.slot().is_some() {
                 self.scratch.remove(key::pack(id));
             } else if self.scratch.get(&key::freed(self.at, id))?.is_none() {
-                self.counters.stored = self.counters.stored.wrapping_sub(pack.size);
+                self.counters.add_stored(-i128::from(pack.size));
                 self.scratch.put(key::freed(self.at, id), Vec::new());
             }
         }

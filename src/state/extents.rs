@@ -146,7 +146,7 @@ impl Judge<'_> {
     }
 
     fn resize(&mut self, ino: Ino, mut inode: Inode, size: u64, time: i64) -> Result<(), Failure> {
-        self.counters.bytes = self.counters.bytes.wrapping_add(size).wrapping_sub(inode.size);
+        self.counters.add_bytes(i128::from(size) - i128::from(inode.size));
         inode.size = size;
         inode.version = self.at.0;
         inode.mtime = time;
@@ -199,17 +199,18 @@ impl Judge<'_> {
         Ok(())
     }
 
-    fn put_extent(&mut self, ino: Ino, extent: Extent) {
+    pub(super) fn put_extent(&mut self, ino: Ino, extent: Extent) {
         let key = key::extent(ino, extent.end());
         self.scratch.put_message(key, &Extent { offset: 0, ..extent });
     }
 
-    /// Adds to (or takes from) the live bytes of a pack.
-    fn charge(&mut self, pack: &Bytes, bytes: i64) -> Result<(), Failure> {
+    /// Adds to (or takes from) the live bytes of a pack. They must not wrap: a pack that is referred to would be taken
+    /// for dead.
+    pub(super) fn charge(&mut self, pack: &Bytes, bytes: i64) -> Result<(), Failure> {
         let id = pack.pack().ok_or(Refusal::Invalid)?;
         let mut record = self.scratch.pack(id)?.ok_or(Refusal::DeadPack)?;
-        record.live = record.live.wrapping_add_signed(bytes);
-        self.counters.live = self.counters.live.wrapping_add_signed(bytes);
+        record.live = record.live.checked_add_signed(bytes).ok_or(Refusal::TooLarge)?;
+        self.counters.add_live(bytes.into());
         self.scratch.put_message(key::pack(id), &record);
         self.touched_packs.insert(id);
         Ok(())

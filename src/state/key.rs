@@ -129,6 +129,23 @@ pub fn extent_end(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(key.get(9..17)?.try_into().ok()?))
 }
 
+/// An extended attribute: its value, as it is.
+pub fn xattr(ino: Ino, name: &str) -> Key {
+    let mut key = prefix(b'Y', ino.0);
+    key.extend_from_slice(name.as_bytes());
+    key
+}
+
+/// The extended attributes of an inode, as a range.
+pub fn xattrs(ino: Ino) -> (Key, Key) {
+    (prefix(b'Y', ino.0), after(b'Y', ino.0))
+}
+
+/// The name in a key that [`xattr`] made.
+pub fn xattr_name(key: &[u8]) -> Option<&str> {
+    std::str::from_utf8(key.get(9..)?).ok()
+}
+
 fn prefix(table: u8, number: u64) -> Key {
     let mut key = Vec::with_capacity(33);
     key.push(table);

@@ -3,13 +3,15 @@
 //! - [`ops`]: what a commit says.
 //! - [`key`], [`value`]: what the state consists of.
 //! - [`source`]: reading it, layer over layer.
-//! - [`apply`]: judging a commit; `tree` judges names, [`extents`] content.
+//! - [`apply`]: judging a commit; `tree` judges names, [`extents`] content, [`xattrs`] extended attributes, [`copy`]
+//!   copies.
 //! - [`replica`]: the state at a position, in memory, on top of the parts of a checkpoint.
 //!   `hot` holds what was read or written lately.
 //! - [`part`]: sorted parts, the form in which a checkpoint stores the state.
 //! - [`hash`]: the hash that clients compare.
 
 pub mod apply;
+pub mod copy;
 pub mod extents;
 pub mod hash;
 mod hot;
@@ -20,6 +22,7 @@ pub mod replica;
 pub mod source;
 mod tree;
 pub mod value;
+pub mod xattrs;
 
 pub use apply::{APPLY_VERSION, Changes, WINDOW};
 pub use replica::Replica;
@@ -64,10 +67,18 @@ pub enum Refusal {
     WrongCheckpoint = 15,
     /// The last admin cannot lose its role.
     LastAdmin = 16,
+    /// The filespace's quota does not allow it to grow so far.
+    OverQuota = 17,
+    /// There is no extended attribute of this name.
+    NoAttribute = 18,
+    /// The file would have more extended attributes, or more bytes of them, than one may have.
+    TooManyAttributes = 19,
+    /// The file has more extents than one operation copies.
+    TooFragmented = 20,
 }
 
 impl Refusal {
-    const ALL: [Refusal; 16] = [
+    const ALL: [Refusal; 20] = [
         Refusal::StalePath,
         Refusal::Exists,
         Refusal::NotFound,
@@ -84,6 +95,10 @@ impl Refusal {
         Refusal::SessionMoved,
         Refusal::WrongCheckpoint,
         Refusal::LastAdmin,
+        Refusal::OverQuota,
+        Refusal::NoAttribute,
+        Refusal::TooManyAttributes,
+        Refusal::TooFragmented,
     ];
 
     /// The refusal with this number.
@@ -102,7 +117,9 @@ impl Refusal {
             Refusal::MoveIntoItself => Status::MoveIntoItself,
             Refusal::Denied | Refusal::LastAdmin => Status::AccessDenied,
             Refusal::Deleted => Status::Deleted,
-            Refusal::TooLarge => Status::FileTooLarge,
+            Refusal::TooLarge | Refusal::TooFragmented => Status::FileTooLarge,
+            Refusal::OverQuota | Refusal::TooManyAttributes => Status::NoSpace,
+            Refusal::NoAttribute => Status::NoAttribute,
             Refusal::BadInode
             | Refusal::DeadPack
             | Refusal::Invalid

@@ -91,7 +91,11 @@ impl Transaction {
                 Op::Replace(op) | Op::Write(op) | Op::Append(op) => change(&mut op.ino),
                 Op::Truncate(op) => change(&mut op.ino),
                 Op::Punch(op) => change(&mut op.ino),
+                Op::SetXattr(op) => change(&mut op.ino),
+                Op::RemoveXattr(op) => change(&mut op.ino),
+                Op::Copy(op) => [&mut op.from, &mut op.parent].into_iter().for_each(change),
                 Op::SetMember(_)
+                | Op::SetQuota(_)
                 | Op::RevokeMember(_)
                 | Op::CloseSession(_)
                 | Op::Checkpoint(_)
@@ -120,7 +124,7 @@ pub struct Hop {
 #[derive(Clone, PartialEq, Message)]
 pub struct Operation {
     /// Which one; absent in no valid body.
-    #[prost(oneof = "Op", tags = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,25")]
+    #[prost(oneof = "Op", tags = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25")]
     pub op: Option<Op>,
 }
 
@@ -187,6 +191,18 @@ pub enum Op {
     /// Ends the filespace: everything later is void. Admins only.
     #[prost(message, tag = "20")]
     End(End),
+    /// Gives an extended attribute a value.
+    #[prost(message, tag = "21")]
+    SetXattr(SetXattr),
+    /// Removes an extended attribute.
+    #[prost(message, tag = "22")]
+    RemoveXattr(RemoveXattr),
+    /// Makes a file (or symbolic link) with the content of another; both refer to the same blocks.
+    #[prost(message, tag = "23")]
+    Copy(Copy),
+    /// Limits how much there may be. Admins only.
+    #[prost(message, tag = "24")]
+    SetQuota(SetQuota),
     /// Makes a hole of a byte range; the size stays.
     #[prost(message, tag = "25")]
     Punch(Punch),
@@ -507,6 +523,86 @@ pub struct OpenSession {}
 /// See [`Op::End`].
 #[derive(Clone, PartialEq, Message)]
 pub struct End {}
+
+/// See [`Op::SetXattr`].
+#[derive(Clone, PartialEq, Message)]
+pub struct SetXattr {
+    /// The file, directory or symbolic link.
+    #[prost(uint64, tag = "1")]
+    pub ino: u64,
+    /// The attribute's name.
+    #[prost(string, tag = "2")]
+    pub name: String,
+    /// Its new value.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub value: Bytes,
+    /// 0: whether it is there or not; 1: it must not be there; 2: it must be there.
+    #[prost(enumeration = "XattrMode", tag = "4")]
+    pub mode: i32,
+    /// The author's time, nanoseconds since 1970.
+    #[prost(int64, tag = "5")]
+    pub time: i64,
+}
+
+/// What [`SetXattr`] expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub enum XattrMode {
+    /// Nothing: the attribute is made or replaced.
+    Either = 0,
+    /// That the attribute is not there.
+    Create = 1,
+    /// That the attribute is there.
+    Replace = 2,
+}
+
+/// See [`Op::RemoveXattr`].
+#[derive(Clone, PartialEq, Message)]
+pub struct RemoveXattr {
+    /// The file, directory or symbolic link.
+    #[prost(uint64, tag = "1")]
+    pub ino: u64,
+    /// The attribute's name.
+    #[prost(string, tag = "2")]
+    pub name: String,
+    /// The author's time, nanoseconds since 1970.
+    #[prost(int64, tag = "3")]
+    pub time: i64,
+}
+
+/// See [`Op::Copy`].
+#[derive(Clone, PartialEq, Message)]
+pub struct Copy {
+    /// The file or symbolic link whose content, attributes and times are copied.
+    #[prost(uint64, tag = "1")]
+    pub from: u64,
+    /// The directory that gets the name.
+    #[prost(uint64, tag = "2")]
+    pub parent: u64,
+    /// The name.
+    #[prost(string, tag = "3")]
+    pub name: String,
+    /// A new inode number of the author's session.
+    #[prost(uint64, tag = "4")]
+    pub ino: u64,
+    /// A file or symbolic link that has the name loses it; otherwise it is an error.
+    #[prost(bool, tag = "5")]
+    pub replace: bool,
+    /// The author's time, nanoseconds since 1970.
+    #[prost(int64, tag = "6")]
+    pub time: i64,
+}
+
+/// See [`Op::SetQuota`].
+#[derive(Clone, PartialEq, Message)]
+pub struct SetQuota {
+    /// The most that the sizes of all files may add up to; 0: no limit.
+    #[prost(uint64, tag = "1")]
+    pub bytes: u64,
+    /// The most files, directories and symbolic links that there may be, the root included; 0: no limit.
+    #[prost(uint64, tag = "2")]
+    pub entries: u64,
+}
 
 impl Op {
     /// The operation as the transaction carries it.

@@ -125,6 +125,21 @@ pub trait Tables: Source {
         Ok(found)
     }
 
+    /// The value of an extended attribute.
+    fn xattr(&self, ino: Ino, name: &str) -> Result<Option<Bytes>, Stop> {
+        self.get(&key::xattr(ino, name))
+    }
+
+    /// The extended attributes of an inode, names and values, in byte order of the names.
+    fn xattrs<'a>(&'a self, ino: Ino) -> impl Iterator<Item = Result<(String, Bytes), Stop>> + 'a {
+        let (from, to) = key::xattrs(ino);
+        self.range(&from, &to).map(|pair| {
+            let (key, value) = pair?;
+            let name = key::xattr_name(&key).ok_or(Stop::Corrupt("name of an attribute"))?;
+            Ok((name.to_owned(), value))
+        })
+    }
+
     /// A member.
     fn member(&self, key_id: KeyId) -> Result<Option<Member>, Stop> {
         self.message(&key::member(key_id), "member")

@@ -114,8 +114,7 @@ impl Judge<'_> {
         let (parent, found) = self.expected(op.parent, &op.name, op.ino)?;
         self.require_empty_dir(found)?;
         self.scratch.remove(key::dentry(parent, &op.name));
-        self.scratch.remove(key::inode(found.ino()));
-        self.counters.directories = self.counters.directories.wrapping_sub(1);
+        self.remove_inode(found.ino())?;
         self.touch(parent, op.time)
     }
 
@@ -149,8 +148,7 @@ impl Judge<'_> {
         }
         if emptied {
             self.scratch.remove(key::detached(root));
-            self.scratch.remove(key::inode(root));
-            self.counters.directories = self.counters.directories.wrapping_sub(1);
+            self.remove_inode(root)?;
         }
         Ok(())
     }
@@ -175,8 +173,7 @@ impl Judge<'_> {
                 (false, true) => return Err(Refusal::IsADirectory.into()),
                 (true, true) => {
                     self.require_empty_dir(target)?;
-                    self.scratch.remove(key::inode(target.ino()));
-                    self.counters.directories = self.counters.directories.wrapping_sub(1);
+                    self.remove_inode(target.ino())?;
                 }
                 (false, false) => self.drop_name(target.ino(), op.time)?,
             }
@@ -207,7 +204,7 @@ impl Judge<'_> {
     }
 
     /// The directory of an operation.
-    fn directory(&self, number: u64) -> Result<Ino, Failure> {
+    pub(super) fn directory(&self, number: u64) -> Result<Ino, Failure> {
         let ino = self.redirected(Ino(number));
         match self.scratch.inode(ino)? {
             Some(inode) if inode.kind() == Kind::Directory => Ok(ino),
@@ -216,7 +213,7 @@ impl Judge<'_> {
         }
     }
 
-    fn name(&self, parent: Ino, name: &str) -> Result<Option<Dentry>, Failure> {
+    pub(super) fn name(&self, parent: Ino, name: &str) -> Result<Option<Dentry>, Failure> {
         if !is_valid_name(name) {
             return Err(Refusal::Invalid.into());
         }
@@ -260,7 +257,14 @@ impl Judge<'_> {
     }
 
     /// Gives a new inode its first name.
-    fn add(&mut self, parent: Ino, name: &str, number: u64, inode: Inode, time: i64) -> Result<(), Failure> {
+    pub(super) fn add(
+        &mut self,
+        parent: Ino,
+        name: &str,
+        number: u64,
+        inode: Inode,
+        time: i64,
+    ) -> Result<(), Failure> {
         let ino = self.new_ino(number)?;
         match inode.kind() {
             Kind::Directory => self.counters.directories += 1,
@@ -282,7 +286,7 @@ impl Judge<'_> {
     }
 
     /// Takes one name from a file or symbolic link; with the last one it is gone.
-    fn drop_name(&mut self, ino: Ino, time: i64) -> Result<(), Failure> {
+    pub(super) fn drop_name(&mut self, ino: Ino, time: i64) -> Result<(), Failure> {
         let Some(mut inode) = self.scratch.inode(ino)? else { return Ok(()) };
         if inode.links > 1 {
             inode.links -= 1;
@@ -290,12 +294,23 @@ impl Judge<'_> {
             self.scratch.put_message(key::inode(ino), &inode);
             return Ok(());
         }
-        if inode.kind() == Kind::File {
-            self.discard_content(ino)?;
-            self.counters.files = self.counters.files.wrapping_sub(1);
-            self.counters.bytes = self.counters.bytes.wrapping_sub(inode.size);
-        } else {
-            self.counters.symlinks = self.counters.symlinks.wrapping_sub(1);
+        self.remove_inode(ino)
+    }
+
+    /// Removes an inode that has no name any more, with all that it has.
+    fn remove_inode(&mut self, ino: Ino) -> Result<(), Failure> {
+        let Some(inode) = self.scratch.inode(ino)? else { return Ok(()) };
+        match inode.kind() {
+            Kind::Directory => self.counters.directories = self.counters.directories.wrapping_sub(1),
+            Kind::Symlink => self.counters.symlinks = self.counters.symlinks.wrapping_sub(1),
+            Kind::File | Kind::None => {
+                self.discard_content(ino)?;
+                self.counters.files = self.counters.files.wrapping_sub(1);
+                self.counters.add_bytes(-i128::from(inode.size));
+            }
+        }
+        if inode.xattrs > 0 {
+            self.discard_xattrs(ino)?;
         }
         self.scratch.remove(key::inode(ino));
         Ok(())

@@ -61,9 +61,12 @@ pub struct Inode {
     /// Where a symbolic link leads.
     #[prost(string, tag = "13")]
     pub target: String,
-    /// How many extended attributes it has (their own table, not used yet).
+    /// How many extended attributes it has (their own table).
     #[prost(uint32, tag = "14")]
     pub xattrs: u32,
+    /// Bytes of their names and values.
+    #[prost(uint32, tag = "15")]
+    pub xattr_bytes: u32,
 }
 
 /// What a name leads to.
@@ -107,9 +110,15 @@ pub struct Header {
     /// Whether the filespace was deleted.
     #[prost(bool, tag = "5")]
     pub ended: bool,
+    /// The most that the sizes of all files may add up to; 0: no limit.
+    #[prost(uint64, tag = "6")]
+    pub quota_bytes: u64,
+    /// The most files, directories and symbolic links that there may be, the root included; 0: no limit.
+    #[prost(uint64, tag = "7")]
+    pub quota_entries: u64,
 }
 
-/// How much there is.
+/// How much there is. Two sparse files can have more bytes together than 64 bits count, so each sum has two fields.
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
 pub struct Counters {
     /// Regular files.
@@ -121,15 +130,69 @@ pub struct Counters {
     /// Symbolic links.
     #[prost(uint64, tag = "3")]
     pub symlinks: u64,
-    /// The sum of the sizes of all files.
+    /// [`Counters::bytes`], modulo 2^64.
     #[prost(uint64, tag = "4")]
-    pub bytes: u64,
-    /// Bytes of files that packs and commits hold and the state refers to.
+    pub bytes_low: u64,
+    /// [`Counters::live`], modulo 2^64.
     #[prost(uint64, tag = "5")]
-    pub live: u64,
-    /// Bytes of the packs that are not dead.
+    pub live_low: u64,
+    /// [`Counters::stored`], modulo 2^64.
     #[prost(uint64, tag = "6")]
-    pub stored: u64,
+    pub stored_low: u64,
+    /// [`Counters::bytes`], in units of 2^64.
+    #[prost(uint64, tag = "7")]
+    pub bytes_high: u64,
+    /// [`Counters::live`], in units of 2^64.
+    #[prost(uint64, tag = "8")]
+    pub live_high: u64,
+    /// [`Counters::stored`], in units of 2^64.
+    #[prost(uint64, tag = "9")]
+    pub stored_high: u64,
+}
+
+impl Counters {
+    /// The sum of the sizes of all files.
+    pub fn bytes(&self) -> u128 {
+        wide(self.bytes_low, self.bytes_high)
+    }
+
+    /// Bytes of files that packs and commits hold and the state refers to; those of a copy count again.
+    pub fn live(&self) -> u128 {
+        wide(self.live_low, self.live_high)
+    }
+
+    /// Bytes of the packs that are not dead.
+    pub fn stored(&self) -> u128 {
+        wide(self.stored_low, self.stored_high)
+    }
+
+    /// Files, directories and symbolic links, the root included.
+    pub fn entries(&self) -> u64 {
+        self.files.saturating_add(self.directories).saturating_add(self.symlinks)
+    }
+
+    /// Changes [`Counters::bytes`].
+    pub fn add_bytes(&mut self, change: i128) {
+        (self.bytes_low, self.bytes_high) = halves(self.bytes().wrapping_add_signed(change));
+    }
+
+    /// Changes [`Counters::live`].
+    pub fn add_live(&mut self, change: i128) {
+        (self.live_low, self.live_high) = halves(self.live().wrapping_add_signed(change));
+    }
+
+    /// Changes [`Counters::stored`].
+    pub fn add_stored(&mut self, change: i128) {
+        (self.stored_low, self.stored_high) = halves(self.stored().wrapping_add_signed(change));
+    }
+}
+
+fn wide(low: u64, high: u64) -> u128 {
+    u128::from(high) << 64 | u128::from(low)
+}
+
+fn halves(sum: u128) -> (u64, u64) {
+    (sum as u64, (sum >> 64) as u64)
 }
 
 /// A pack, or a commit with inline blocks.

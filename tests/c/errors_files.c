@@ -22,9 +22,16 @@ static char long_name[300], long_path[4200];
     X(ll_fs_file_exists, "path", (fs, path, &flag, ERR)) \
     X(ll_fs_dir_exists, "path", (fs, path, &flag, ERR)) \
     X(ll_fs_read_file, "path", (fs, path, data, sizeof data, &size, ERR)) \
-    X(ll_fs_read_symlink, "path", (fs, path, data, sizeof data, &size, ERR))
+    X(ll_fs_read_symlink, "path", (fs, path, data, sizeof data, &size, ERR)) \
+    X(ll_fs_get_xattr, "path", (fs, path, 0, "user.colour", data, sizeof data, &size, ERR)) \
+    X(ll_fs_list_xattr, "path", (fs, path, 0, &xattrs, ERR))
 #define CHANGING(X) \
     X(ll_fs_create_dir, "path", (fs, path, ERR), "/new") \
+    X(ll_fs_create, "path", (fs, path, 0644, ERR), "/new") \
+    X(ll_fs_copy, "from", (fs, path, "/new", 0, ERR), "/file") \
+    X(ll_fs_copy, "to", (fs, "/file", path, 0, ERR), "/new") \
+    X(ll_fs_set_xattr, "path", (fs, path, 0, "user.new", "x", 1, ERR), "/file") \
+    X(ll_fs_remove_xattr, "path", (fs, path, 0, "user.colour", ERR), "/file") \
     X(ll_fs_delete_dir, "path", (fs, path, 0, ERR), "/empty") \
     X(ll_fs_delete, "path", (fs, path, ERR), "/file") \
     X(ll_fs_move, "from", (fs, path, "/new", 0, ERR), "/file") \
@@ -71,6 +78,7 @@ static void errors_that_all_share(void)
     ll_filespace fs;
     const char *path;
     ll_entries list = 0;
+    ll_xattrs xattrs = 0;
     ll_entry entry = LL_ENTRY_INIT;
     ll_file file = 0;
     char data[16];
@@ -82,7 +90,7 @@ static void errors_that_all_share(void)
     FAILS(LL_ERR_INVALID_ARGUMENT, "target: it is NULL", ll_fs_create_symlink, (writable, NULL, "/new", ERR));
     FAILS(LL_ERR_INVALID_ARGUMENT, "target", ll_fs_create_symlink, (writable, "", "/new", ERR));
     FAILS(LL_ERR_INVALID_ARGUMENT, "target", ll_fs_create_symlink, (writable, long_path, "/new", ERR));
-    CHECK(list == 0 && file == 0);
+    CHECK(list == 0 && xattrs == 0 && file == 0);
 }
 
 static void errors_of_looking(void)
@@ -129,6 +137,13 @@ static void errors_of_looking(void)
     FAILS(LL_ERR_BUFFER_TOO_SMALL, "buf: 5 bytes", ll_fs_read_symlink, (fs, "/loop", data, sizeof data, &size, ERR));
 }
 
+/* Whether the last error is about this path. */
+static int last_path_is(const char *path)
+{
+    char text[64];
+    return ll_last_error_path(text, sizeof text, NULL) == LL_OK && strcmp(text, path) == 0;
+}
+
 static void errors_of_names(void)
 {
     ll_filespace fs = writable;
@@ -145,12 +160,22 @@ static void errors_of_names(void)
     FAILS(LL_ERR_NOT_FOUND, "/missing", ll_fs_move, (fs, "/missing", "/new", 0, ERR));
     FAILS(LL_ERR_NOT_FOUND, "/missing/new", ll_fs_move, (fs, "/file", "/missing/new", 0, ERR));
     FAILS(LL_ERR_EXISTS, "/second", ll_fs_move, (fs, "/file", "/second", 0, ERR));
-    FAILS(LL_ERR_NOT_EMPTY, "", ll_fs_move, (fs, "/empty", "/full", LL_MOVE_REPLACE, ERR));
-    FAILS(LL_ERR_IS_A_DIRECTORY, "", ll_fs_move, (fs, "/file", "/empty", LL_MOVE_REPLACE, ERR));
-    FAILS(LL_ERR_NOT_A_DIRECTORY, "", ll_fs_move, (fs, "/empty", "/file", LL_MOVE_REPLACE, ERR));
+    /* What is to blame is named: here the path that it would get. */
+    FAILS(LL_ERR_NOT_EMPTY, "/full", ll_fs_move, (fs, "/empty", "/full", LL_MOVE_REPLACE, ERR));
+    CHECK(last_path_is("/full"));
+    FAILS(LL_ERR_IS_A_DIRECTORY, "/empty", ll_fs_move, (fs, "/file", "/empty", LL_MOVE_REPLACE, ERR));
+    CHECK(last_path_is("/empty"));
+    FAILS(LL_ERR_NOT_A_DIRECTORY, "/file", ll_fs_move, (fs, "/empty", "/file", LL_MOVE_REPLACE, ERR));
+    CHECK(last_path_is("/file"));
     FAILS(LL_ERR_MOVE_INTO_ITSELF, "below itself", ll_fs_move, (fs, "/full", "/full/inner/new", 0, ERR));
+    CHECK(last_path_is("/full/inner/new"));
     FAILS(LL_ERR_UNSUPPORTED_OPTION, "flags", ll_fs_move, (fs, "/file", "/new", 2, ERR));
     FAILS(LL_ERR_INVALID_ARGUMENT, "root", ll_fs_move, (fs, "/", "/new", 0, ERR));
+    CHECK(last_path_is("/"));
+    FAILS(LL_ERR_EXISTS, "/file", ll_fs_create, (fs, "/file", 0644, ERR));
+    FAILS(LL_ERR_NOT_FOUND, "/missing/new", ll_fs_create, (fs, "/missing/new", 0644, ERR));
+    FAILS(LL_ERR_IS_A_DIRECTORY, "/new/", ll_fs_create, (fs, "/new/", 0644, ERR));
+    FAILS(LL_ERR_INVALID_ARGUMENT, "mode", ll_fs_create, (fs, "/new", 010000, ERR));
 
     FAILS(LL_ERR_NOT_FOUND, "/missing", ll_fs_truncate, (fs, "/missing", 0, ERR));
     FAILS(LL_ERR_IS_A_DIRECTORY, "/empty", ll_fs_truncate, (fs, "/empty", 0, ERR));
@@ -168,6 +193,103 @@ static void errors_of_names(void)
     FAILS(LL_ERR_NOT_FOUND, "/missing", ll_fs_set_mode, (fs, "/missing", 0600, ERR));
     FAILS(LL_ERR_INVALID_ARGUMENT, "mode", ll_fs_set_mode, (fs, "/file", 010000, ERR));
     FAILS(LL_ERR_NOT_FOUND, "/missing", ll_fs_set_owner, (fs, "/missing", 1, 1, ERR));
+}
+
+static void errors_of_copies(void)
+{
+    ll_filespace fs = writable;
+    FAILS(LL_ERR_NOT_FOUND, "/missing", ll_fs_copy, (fs, "/missing", "/new", 0, ERR));
+    FAILS(LL_ERR_NOT_FOUND, "/missing/new", ll_fs_copy, (fs, "/file", "/missing/new", 0, ERR));
+    FAILS(LL_ERR_EXISTS, "/second", ll_fs_copy, (fs, "/file", "/second", 0, ERR));
+    FAILS(LL_ERR_EXISTS, "/", ll_fs_copy, (fs, "/file", "/", LL_COPY_REPLACE, ERR));
+    FAILS(LL_ERR_IS_A_DIRECTORY, "copy what is in it: \"/empty\"", ll_fs_copy, (fs, "/empty", "/new", 0, ERR));
+    FAILS(LL_ERR_IS_A_DIRECTORY, "/empty", ll_fs_copy, (fs, "/file", "/empty", LL_COPY_REPLACE, ERR));
+    FAILS(LL_ERR_IS_A_DIRECTORY, "/new/", ll_fs_copy, (fs, "/file", "/new/", 0, ERR));
+    FAILS(LL_ERR_NOT_A_DIRECTORY, "/second/", ll_fs_copy, (fs, "/file", "/second/", LL_COPY_REPLACE, ERR));
+    FAILS(LL_ERR_NOT_A_DIRECTORY, "/file/", ll_fs_copy, (fs, "/file/", "/new", 0, ERR));
+    FAILS(LL_ERR_TOO_MANY_SYMLINKS, "/loop", ll_fs_copy, (fs, "/loop", "/new", 0, ERR));
+    FAILS(LL_ERR_UNSUPPORTED_OPTION, "flags", ll_fs_copy, (fs, "/file", "/new", 4, ERR));
+    CHECK(!file_exists(fs, "/new"));
+}
+
+static void errors_of_attributes(void)
+{
+    static const char bulk[65537];
+    ll_filespace fs = writable;
+    ll_xattrs list = 0;
+    ll_xattr xattr = LL_XATTR_INIT;
+    char data[8];
+    size_t size = 0;
+
+    FAILS(LL_ERR_NO_ATTRIBUTE, "\"user.none\": \"/file\"", ll_fs_get_xattr,
+          (fs, "/file", 0, "user.none", data, sizeof data, &size, ERR));
+    FAILS(LL_ERR_BUFFER_TOO_SMALL, "buf: 4 bytes", ll_fs_get_xattr, (fs, "/file", 0, "user.colour", data, 3, &size, ERR));
+    CHECK(size == 4);
+    FAILS(LL_ERR_INVALID_ARGUMENT, "buf", ll_fs_get_xattr, (fs, "/file", 0, "user.colour", NULL, 4, &size, ERR));
+    FAILS(LL_ERR_INVALID_ARGUMENT, "needed", ll_fs_get_xattr, (fs, "/file", 0, "user.colour", data, 4, NULL, ERR));
+    FAILS(LL_ERR_INVALID_ARGUMENT, "name", ll_fs_get_xattr, (fs, "/file", 0, NULL, data, 4, &size, ERR));
+    FAILS(LL_ERR_INVALID_ARGUMENT, "name", ll_fs_get_xattr, (fs, "/file", 0, "", data, 4, &size, ERR));
+    FAILS(LL_ERR_NOT_FOUND, "/missing", ll_fs_get_xattr, (fs, "/missing", 0, "user.colour", data, 4, &size, ERR));
+    FAILS(LL_ERR_UNSUPPORTED_OPTION, "flags", ll_fs_get_xattr, (fs, "/file", 2, "user.colour", data, 4, &size, ERR));
+
+    FAILS(LL_ERR_EXISTS, "\"user.colour\" exists already: \"/file\"", ll_fs_set_xattr,
+          (fs, "/file", LL_XATTR_CREATE, "user.colour", "x", 1, ERR));
+    FAILS(LL_ERR_NO_ATTRIBUTE, "user.none", ll_fs_set_xattr, (fs, "/file", LL_XATTR_REPLACE, "user.none", "x", 1, ERR));
+    FAILS(LL_ERR_INVALID_ARGUMENT, "exclude each other", ll_fs_set_xattr,
+          (fs, "/file", LL_XATTR_CREATE | LL_XATTR_REPLACE, "user.colour", "x", 1, ERR));
+    FAILS(LL_ERR_UNSUPPORTED_OPTION, "flags", ll_fs_set_xattr, (fs, "/file", 8, "user.colour", "x", 1, ERR));
+    FAILS(LL_ERR_INVALID_ARGUMENT, "name", ll_fs_set_xattr, (fs, "/file", 0, long_name, "x", 1, ERR));
+    FAILS(LL_ERR_INVALID_ARGUMENT, "value: it is NULL", ll_fs_set_xattr, (fs, "/file", 0, "user.new", NULL, 1, ERR));
+    FAILS(LL_ERR_INVALID_ARGUMENT, "value: it has 65537 bytes", ll_fs_set_xattr,
+          (fs, "/file", 0, "user.new", bulk, sizeof bulk, ERR));
+    FAILS(LL_ERR_NOT_FOUND, "/missing", ll_fs_set_xattr, (fs, "/missing", 0, "user.new", "x", 1, ERR));
+
+    FAILS(LL_ERR_NO_ATTRIBUTE, "user.none", ll_fs_remove_xattr, (fs, "/file", 0, "user.none", ERR));
+    FAILS(LL_ERR_INVALID_ARGUMENT, "name", ll_fs_remove_xattr, (fs, "/file", 0, "", ERR));
+    FAILS(LL_ERR_NOT_FOUND, "/missing", ll_fs_remove_xattr, (fs, "/missing", 0, "user.colour", ERR));
+    FAILS(LL_ERR_UNSUPPORTED_OPTION, "flags", ll_fs_remove_xattr, (fs, "/file", 2, "user.colour", ERR));
+
+    FAILS(LL_ERR_NOT_FOUND, "/missing", ll_fs_list_xattr, (fs, "/missing", 0, &list, ERR));
+    FAILS(LL_ERR_UNSUPPORTED_OPTION, "flags", ll_fs_list_xattr, (fs, "/file", 2, &list, ERR));
+    FAILS(LL_ERR_INVALID_ARGUMENT, "xattrs: it is NULL", ll_fs_list_xattr, (fs, "/file", 0, NULL, ERR));
+    MUST(ll_fs_list_xattr(fs, "/file", 0, &list, ERR));
+    FAILS(LL_ERR_INVALID_ARGUMENT, "count", ll_xattrs_count, (list, NULL, ERR));
+    FAILS(LL_ERR_INVALID_ARGUMENT, "index: the list has 1", ll_xattrs_get, (list, 1, &xattr, ERR));
+    ll_xattrs_free(list);
+    FAILS(LL_ERR_INVALID_HANDLE, "xattrs: " STALE, ll_xattrs_count, (list, &size, ERR));
+    FAILS(LL_ERR_INVALID_HANDLE, "xattrs: " STALE, ll_xattrs_get, (list, 0, &xattr, ERR));
+}
+
+/* `writer` may write, and is no admin. */
+static void errors_of_quotas(ll_filespace writer)
+{
+    ll_file file = 0;
+    uint64_t size = 0;
+
+    FAILS(LL_ERR_INVALID_HANDLE, "filespace: " STALE, ll_filespace_set_quota, (0, 1, 1, ERR));
+    FAILS(LL_ERR_NOT_LINKED, "link it again", ll_filespace_set_quota, (unlinked, 1, 1, ERR));
+    FAILS(LL_ERR_READ_ONLY, "read-only", ll_filespace_set_quota, (read_only, 1, 1, ERR));
+    FAILS(LL_ERR_ACCESS_DENIED, "may not write", ll_filespace_set_quota, (reader, 1, 1, ERR));
+    FAILS(LL_ERR_ACCESS_DENIED, "only an admin", ll_filespace_set_quota, (writer, 1, 1, ERR));
+    /* Nothing fits any more, whoever wants it. */
+    OK(ll_filespace_size(writable, &size, ERR));
+    OK(ll_filespace_set_quota(writable, size, 1, ERR));
+    FAILS(LL_ERR_NO_SPACE, "quota is reached", ll_fs_create, (writer, "/new", 0644, ERR));
+    FAILS(LL_ERR_NO_SPACE, "quota", ll_fs_create_dir, (writable, "/new", ERR));
+    FAILS(LL_ERR_NO_SPACE, "quota", ll_fs_create_symlink, (writable, "target", "/new", ERR));
+    FAILS(LL_ERR_NO_SPACE, "quota", ll_fs_write_file, (writable, "/new", "x", 1, ERR));
+    FAILS(LL_ERR_NO_SPACE, "quota", ll_fs_copy, (writable, "/file", "/new", 0, ERR));
+    CHECK(last_path_is("/new"));
+    FAILS(LL_ERR_NO_SPACE, "quota", ll_fs_truncate, (writable, "/file", 100, ERR));
+    MUST(ll_file_open(writer, "/file", "a", NULL, &file, ERR));
+    OK(ll_file_write(file, "more", 4, NULL, ERR));
+    FAILS(LL_ERR_NO_SPACE, "quota", ll_file_flush, (file, ERR));
+    /* What was written is still there when there is room. */
+    OK(ll_filespace_set_quota(writable, size + 4, 1, ERR));
+    OK(ll_file_close(file, ERR));
+    CHECK(text_is(writable, "/file", "contentmore"));
+    OK(ll_filespace_set_quota(writable, 0, 0, ERR));
+    OK(ll_fs_truncate(writable, "/file", 7, ERR));
 }
 
 static void errors_of_opening(void)
@@ -321,7 +443,7 @@ static void errors_of_files_after_unlink(const struct session *session)
 int main(void)
 {
     struct world world;
-    struct session session, looking, ruled;
+    struct session session, looking, ruled, authoring;
     ll_link_options options = LL_LINK_OPTIONS_INIT;
     char token[LL_TOKEN_SIZE];
 
@@ -336,10 +458,14 @@ int main(void)
     text_put(writable, "/file", "content");
     text_put(writable, "/second", "content");
     OK(ll_fs_create_symlink(writable, "loop", "/loop", ERR));
+    OK(ll_fs_set_xattr(writable, "/file", 0, "user.colour", "blue", 4, ERR));
     MUST(ll_service_account_create(session.workspace, "reader", LL_ROLE_READER, 0, token, sizeof token, NULL, ERR));
     OK(ll_filespace_grant(session.workspace, PROJECTS, "reader", LL_ROLE_READER, ERR));
     options.name = PROJECTS;
     session_open_with(&world, token, &options, &ruled);
+    MUST(ll_service_account_create(session.workspace, "writer", LL_ROLE_READER, 0, token, sizeof token, NULL, ERR));
+    OK(ll_filespace_grant(session.workspace, PROJECTS, "writer", LL_ROLE_WRITER, ERR));
+    session_open_with(&world, token, &options, &authoring);
     options.read_only = 1;
     session_open_with(&world, world.token, &options, &looking);
     reader = ruled.fs;
@@ -349,11 +475,15 @@ int main(void)
     errors_that_all_share();
     errors_of_looking();
     errors_of_names();
+    errors_of_copies();
+    errors_of_attributes();
+    errors_of_quotas(authoring.fs);
     errors_of_opening();
     errors_of_open_files();
     errors_of_deleted_files();
     errors_of_publishing_without_a_role();
     session_close(&looking);
+    session_close(&authoring);
     session_close(&ruled);
     session_close(&session);
     world_remove(&world);

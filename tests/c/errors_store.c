@@ -26,18 +26,21 @@ static unsigned char *bulk;
 
 /* --- Calls that commit ------------------------------------------------------------------------------------------- */
 
+#define NAMES 22
+
 /* Names for call number n, and what it needs; `late` is open for writing and has written. */
-static ll_file late[20];
+static ll_file late[NAMES];
 
 static void prepare_all(void)
 {
     char path[32];
     int n;
-    for (n = 0; n < 20; n++) {
+    for (n = 0; n < NAMES; n++) {
         snprintf(path, sizeof path, "/dir %d", n);
         OK(ll_fs_create_dir(fs, path, ERR));
         snprintf(path, sizeof path, "/file %d", n);
         text_put(fs, path, "content");
+        OK(ll_fs_set_xattr(fs, path, 0, "user.old", "x", 1, ERR));
         MUST(ll_file_open(fs, path, "r+", NULL, &late[n], ERR));
         OK(ll_file_pwrite(late[n], 0, "C", 1, NULL, ERR));
     }
@@ -49,7 +52,7 @@ static void clean_up(void)
     ll_entry entry = LL_ENTRY_INIT;
     size_t count = 0, n;
     char path[300];
-    for (n = 0; n < 20; n++)
+    for (n = 0; n < NAMES; n++)
         ll_file_free(late[n]);
     MUST(ll_fs_read_dir(fs, "/", &list, ERR));
     OK(ll_entries_count(list, &count, ERR));
@@ -84,8 +87,13 @@ static void clean_up(void)
     case 14: FAILS(status, words, ll_file_sync, (late[14], ERR)); break; \
     case 15: FAILS(status, words, ll_file_close, (late[15], ERR)); break; \
     case 16: FAILS(status, words, ll_filespace_sync_all, (fs, NULL, ERR)); break; \
+    case 17: FAILS(status, words, ll_fs_create, (fs, "/new 17", 0644, ERR)); break; \
+    case 18: FAILS(status, words, ll_fs_copy, (fs, "/file 18", "/new 18", 0, ERR)); break; \
+    case 19: FAILS(status, words, ll_fs_set_xattr, (fs, "/file 19", 0, "user.new", "x", 1, ERR)); break; \
+    case 20: FAILS(status, words, ll_fs_remove_xattr, (fs, "/file 20", 0, "user.old", ERR)); break; \
+    case 21: FAILS(status, words, ll_filespace_set_quota, (fs, 0, 0, ERR)); break; \
     }
-#define COMMITTING_CALLS 17
+#define COMMITTING_CALLS 22
 
 static void fails_for_want_of_space(int n, void *argument)
 {

@@ -79,6 +79,7 @@ static void be_a_child(void)
     for (twice = 0; twice < 2; twice++) {
         ll_file_free(stage.file);
         ll_entries_free(stage.entries);
+        ll_xattrs_free(stage.xattrs);
         ll_filespace_free(stage.session.fs);
         ll_workspace_free(stage.session.workspace);
         ll_daemon_free(stage.session.daemon);

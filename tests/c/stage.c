@@ -41,6 +41,7 @@ void stage_restore(struct stage *stage)
     uint64_t at = 0;
     int32_t exists = 0;
     ll_entry entry = LL_ENTRY_INIT;
+    ll_statistics statistics = LL_STATISTICS_INIT;
 
     if (ll_config_get(stage->config, "network.timeout", name, sizeof name, NULL, ERR) != LL_OK)
         stage->config = world_config(stage->world);
@@ -48,12 +49,17 @@ void stage_restore(struct stage *stage)
     if (ll_workspace_name(stage->session.workspace, name, sizeof name, NULL, ERR) != LL_OK)
         MUST(ll_authenticate(stage->session.daemon, stage->world->token, &stage->session.workspace, ERR));
     restore_link(stage);
+    OK(ll_filespace_statistics(stage->session.fs, &statistics, ERR));
+    if (statistics.quota_bytes != 0 || statistics.quota_entries != 0)
+        OK(ll_filespace_set_quota(stage->session.fs, 0, 0, ERR));
     OK(ll_fs_file_exists(stage->session.fs, "/file", &exists, ERR));
     if (!exists) {
         ll_fs_delete_dir(stage->session.fs, "/file", 1, NULL);
         ll_fs_delete(stage->session.fs, "/file", NULL);
         text_put(stage->session.fs, "/file", "content");
     }
+    if (ll_fs_get_xattr(stage->session.fs, "/file", 0, "victim", name, sizeof name, &count, ERR) != LL_OK)
+        OK(ll_fs_set_xattr(stage->session.fs, "/file", 0, "victim", "value", 5, ERR));
     OK(ll_fs_dir_exists(stage->session.fs, "/dir/inner", &exists, ERR));
     if (!exists) {
         ll_fs_delete_dir(stage->session.fs, "/dir", 1, NULL);
@@ -74,6 +80,8 @@ void stage_restore(struct stage *stage)
         MUST(ll_filespace_late_failures(stage->session.fs, &stage->failures, ERR));
     if (ll_dir_next(stage->dir, &entry, &exists, ERR) != LL_OK)
         MUST(ll_fs_open_dir(stage->session.fs, "/", &stage->dir, ERR));
+    if (ll_xattrs_count(stage->xattrs, &count, ERR) != LL_OK)
+        MUST(ll_fs_list_xattr(stage->session.fs, "/file", 0, &stage->xattrs, ERR));
 }
 
 void stage_end(struct stage *stage)
@@ -84,6 +92,7 @@ void stage_end(struct stage *stage)
     ll_accounts_free(stage->accounts);
     ll_late_failures_free(stage->failures);
     ll_dir_free(stage->dir);
+    ll_xattrs_free(stage->xattrs);
     ll_config_free(stage->config);
     session_close(&stage->session);
 }

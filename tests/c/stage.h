@@ -15,6 +15,7 @@ struct stage {
     ll_accounts accounts;
     ll_late_failures failures;
     ll_dir dir;
+    ll_xattrs xattrs;
     ll_file stale; /* was alive once */
 };
 

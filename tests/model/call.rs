@@ -10,12 +10,22 @@ pub type Answer = Result<Reply, i32>;
 #[derive(Clone, Debug)]
 pub enum Call {
     CreateDir(String),
+    Create(String, u32),
     DeleteDir(String, bool),
     Delete(String),
     Move(String, String, bool),
     Symlink(String, String),
     HardLink(String, String),
+    /// From, to, replace, follow.
+    Copy(String, String, bool, bool),
     SetMode(String, u32),
+    /// Path, name, value, what is expected (0 nothing, 1 that it is missing, 2 that it is there), follow.
+    SetXattr(String, String, Data, u32, bool),
+    RemoveXattr(String, String, bool),
+    GetXattr(String, String, bool),
+    ListXattrs(String, bool),
+    /// Bytes and entries.
+    SetQuota(u64, u64),
     Truncate(String, u64),
     WriteFile(String, Data),
     AppendFile(String, Data),
@@ -73,11 +83,17 @@ impl Call {
     /// Whether it changes the tree, if it succeeds.
     pub fn changes(&self) -> bool {
         use Call::{
-            AppendFile, CreateDir, Delete, DeleteDir, HardLink, Move, SetMode, Symlink, Truncate, WriteFile,
+            AppendFile, Copy, Create, CreateDir, Delete, DeleteDir, HardLink, Move, RemoveXattr, SetMode,
+            SetQuota, SetXattr, Symlink, Truncate, WriteFile,
         };
         matches!(
             self,
             CreateDir(_)
+                | Create(..)
+                | Copy(..)
+                | SetXattr(..)
+                | RemoveXattr(..)
+                | SetQuota(..)
                 | DeleteDir(..)
                 | Delete(_)
                 | Move(..)
@@ -134,6 +150,8 @@ pub enum Reply {
     Text(String),
     Entry(Entry),
     Entries(Vec<(String, Entry)>),
+    /// Names and bytes of the values.
+    Xattrs(Vec<(String, u64)>),
     Counts([u64; 4]),
 }
 
@@ -160,6 +178,7 @@ impl std::fmt::Debug for Reply {
             Reply::Text(text) => text.fmt(f),
             Reply::Entry(entry) => entry.fmt(f),
             Reply::Entries(entries) => f.debug_list().entries(entries).finish(),
+            Reply::Xattrs(xattrs) => xattrs.fmt(f),
             Reply::Counts(counts) => counts.fmt(f),
         }
     }
@@ -232,9 +251,40 @@ impl Calls<'_> {
         }
     }
 
+    fn xattr(&self) -> String {
+        match self.below(25) {
+            0 => String::new(),
+            1 => "n".repeat(256),
+            _ => ["user.a", "user.b/c", "user.\u{e9}"][self.below(3)].to_owned(),
+        }
+    }
+
+    /// Mostly none, so that files can be made.
+    fn quota(&self) -> Call {
+        let bytes = [0, 0, 0, self.below(2_000_000)][self.below(4)] as u64;
+        let entries = [0, 0, 0, 1 + self.below(40)][self.below(4)] as u64;
+        Call::SetQuota(bytes, entries)
+    }
+
+    /// Copies, attributes, quotas.
+    fn further(&self) -> Call {
+        match self.below(20) {
+            0..3 => Call::Create(self.path(), self.below(0o7777) as u32),
+            3..11 => Call::Copy(self.path(), self.path(), self.one_in(2), !self.one_in(4)),
+            11..14 => {
+                let data = Data { len: self.below(if self.one_in(3) { 65_540 } else { 20 }), ..self.data() };
+                Call::SetXattr(self.path(), self.xattr(), data, [0, 0, 1, 2][self.below(4)], self.one_in(2))
+            }
+            14 => Call::RemoveXattr(self.path(), self.xattr(), self.one_in(2)),
+            15..17 => Call::GetXattr(self.path(), self.xattr(), self.one_in(2)),
+            17 => Call::ListXattrs(self.path(), self.one_in(2)),
+            _ => self.quota(),
+        }
+    }
+
     pub fn next(&self) -> Call {
         let slot = self.below(SLOTS);
-        match self.below(100) {
+        match self.below(115) {
             0..8 => Call::CreateDir(self.path()),
             8..10 => Call::DeleteDir(self.path(), self.one_in(2)),
             10..14 => Call::Delete(self.path()),
@@ -273,7 +323,8 @@ impl Calls<'_> {
             89..91 => Call::Flush(slot),
             91 => Call::Refresh(slot),
             92..98 => Call::Close(slot),
-            _ => Call::Free(slot),
+            98..100 => Call::Free(slot),
+            _ => self.further(),
         }
     }
 }

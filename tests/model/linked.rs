@@ -76,6 +76,15 @@ impl Linked {
             Call::Move(from, to, replace) => abi.rename(fs, from, to, *replace).map(done),
             Call::Symlink(target, path) => abi.symlink(fs, target, path).map(done),
             Call::HardLink(existing, path) => abi.hard_link(fs, existing, path).map(done),
+            Call::Create(path, mode) => abi.create(fs, path, *mode).map(done),
+            Call::Copy(from, to, replace, follow) => abi.copy(fs, from, to, *replace, *follow).map(done),
+            Call::SetXattr(path, name, data, mode, follow) => {
+                abi.set_xattr(fs, path, name, &data.bytes(), *mode, *follow).map(done)
+            }
+            Call::RemoveXattr(path, name, follow) => abi.remove_xattr(fs, path, name, *follow).map(done),
+            Call::GetXattr(path, name, follow) => abi.get_xattr(fs, path, name, *follow).map(Reply::Bytes),
+            Call::ListXattrs(path, follow) => abi.list_xattrs(fs, path, *follow).map(Reply::Xattrs),
+            Call::SetQuota(bytes, entries) => abi.set_quota(fs, *bytes, *entries).map(done),
             Call::SetMode(path, mode) => abi.set_mode(fs, path, *mode).map(done),
             Call::Truncate(path, size) => abi.truncate(fs, path, *size).map(done),
             Call::WriteFile(path, data) => abi.write_file(fs, path, &data.bytes()).map(done),

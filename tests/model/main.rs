@@ -117,6 +117,8 @@ fn compare(seed: u64, n: u64, tree: &mut Tree, opened: &[Opened], real: &mut [Li
                 Call::List(path.clone()),
                 Call::ReadFile(path.clone()),
                 Call::ReadLink(path.clone()),
+                Call::ListXattrs(path.clone(), false),
+                Call::GetXattr(path.clone(), "user.a".to_owned(), false),
                 Call::Counts,
             ] {
                 let (expected, found) = (model.call(&call), linked.call(&call));

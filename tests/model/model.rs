@@ -21,6 +21,8 @@ type Res<T> = Result<T, Status>;
 pub struct Tree {
     nodes: BTreeMap<u64, Node>,
     next: u64,
+    /// The most bytes and nodes; 0: no limit.
+    quota: (u64, u64),
 }
 
 #[derive(Clone)]
@@ -32,12 +34,13 @@ struct Node {
     content: Vec<u8>,
     entries: BTreeMap<String, u64>,
     target: String,
+    xattrs: BTreeMap<String, Vec<u8>>,
 }
 
 impl Node {
     fn new(kind: u32, mode: u32, parent: u64) -> Node {
-        let (content, entries, target) = Default::default();
-        Node { kind, mode, links: 1, parent, content, entries, target }
+        let (content, entries, target, xattrs) = Default::default();
+        Node { kind, mode, links: 1, parent, content, entries, target, xattrs }
     }
 }
 
@@ -65,6 +68,8 @@ struct Handle {
     /// Those with which it was open at first.
     first_group: u64,
     group: u64,
+    /// The group that it was opened in: files are published in the order in which they were opened first.
+    shared: u64,
     base: Vec<u8>,
     unnamed: bool,
     replaces: Option<u64>,
@@ -133,7 +138,7 @@ impl Resolved {
 
 impl Default for Tree {
     fn default() -> Tree {
-        Tree { nodes: BTreeMap::from([(ROOT, Node::new(DIRECTORY, 0o755, ROOT))]), next: 2 }
+        Tree { nodes: BTreeMap::from([(ROOT, Node::new(DIRECTORY, 0o755, ROOT))]), next: 2, quota: (0, 0) }
     }
 }
 
@@ -240,6 +245,7 @@ impl Tree {
         for path in self.paths() {
             let node = &self.nodes[&self.number(&path).expect("a path of the tree")];
             (path, node.kind, node.mode, node.links, &node.target, &node.content).hash(&mut hasher);
+            node.xattrs.hash(&mut hasher);
         }
         hasher.finish()
     }
@@ -261,6 +267,22 @@ impl Tree {
     /// The number of what a path leads to, links not followed.
     pub fn number(&self, path: &str) -> Option<u64> {
         self.resolve(&parse(path).ok()?, Last::NoFollow).ok()?.found
+    }
+
+    /// What a quota limits.
+    fn weight(&self) -> (u64, u64) {
+        let bytes = self.nodes.values().map(|n| n.content.len() as u64).sum();
+        (bytes, self.nodes.len() as u64)
+    }
+
+    /// Fails if the tree has grown since it had this weight, and beyond its quota.
+    fn check_quota(&self, before: (u64, u64)) -> Res<()> {
+        let (bytes, nodes) = self.weight();
+        let over = |now: u64, before: u64, most: u64| most > 0 && now > before && now > most;
+        match over(bytes, before.0, self.quota.0) || over(nodes, before.1, self.quota.1) {
+            true => Err(Status::NoSpace),
+            false => Ok(()),
+        }
     }
 
     fn counts(&self) -> [u64; 4] {
@@ -291,7 +313,73 @@ impl Client for Model<'_> {
 impl Model<'_> {
     fn run(&mut self, call: &Call) -> Res<Reply> {
         match call {
-            Call::CreateDir(path) => self.create_dir(&parse(path)?),
+            Call::CreateDir(path) => {
+                let path = parse(path)?;
+                self.within_quota(|model| model.create_dir(&path))
+            }
+            Call::Create(path, mode) => {
+                let (parent, name) = self.tree.resolve(&parse(path)?, Last::Name)?.vacant(false)?;
+                self.within_quota(|model| {
+                    model.tree.add(parent, &name, Node::new(FILE, *mode, parent));
+                    Ok(Reply::Done)
+                })
+            }
+            Call::Copy(from, to, replace, follow) => {
+                let (from, to) = (parse(from)?, parse(to)?);
+                self.publish_at(&from, last(*follow), false)?;
+                let last = last(*follow);
+                if let Ok((_, _, node)) =
+                    self.tree.resolve(&from, last).and_then(|found| found.existing(self.tree))
+                {
+                    self.publish_written(node)?;
+                }
+                self.within_quota(|model| model.copy(&from, &to, *replace, last))
+            }
+            Call::SetXattr(path, name, data, mode, follow) => {
+                let (path, value) = (parse(path)?, data.bytes());
+                if name.is_empty() || name.len() > 255 || value.len() > 65536 {
+                    return Err(Status::InvalidArgument);
+                }
+                self.publish_at(&path, last(*follow), false)?;
+                let (_, _, node) = self.tree.resolve(&path, last(*follow))?.existing(self.tree)?;
+                let xattrs = &mut self.tree.node(node).xattrs;
+                match mode {
+                    1 if xattrs.contains_key(name) => return Err(Status::Exists),
+                    2 if !xattrs.contains_key(name) => return Err(Status::NoAttribute),
+                    _ => {}
+                }
+                // The names are so few that no limit is met.
+                xattrs.insert(name.clone(), value);
+                Ok(Reply::Done)
+            }
+            Call::RemoveXattr(path, name, follow) => {
+                let path = parse(path)?;
+                if name.is_empty() || name.len() > 255 {
+                    return Err(Status::InvalidArgument);
+                }
+                self.publish_at(&path, last(*follow), false)?;
+                let (_, _, node) = self.tree.resolve(&path, last(*follow))?.existing(self.tree)?;
+                let removed = self.tree.node(node).xattrs.remove(name);
+                removed.map(|_| Reply::Done).ok_or(Status::NoAttribute)
+            }
+            Call::GetXattr(path, name, follow) => {
+                let path = parse(path)?;
+                if name.is_empty() || name.len() > 255 {
+                    return Err(Status::InvalidArgument);
+                }
+                let (_, _, node) = self.tree.resolve(&path, last(*follow))?.existing(self.tree)?;
+                let value = self.tree.nodes[&node].xattrs.get(name).ok_or(Status::NoAttribute)?;
+                Ok(Reply::Bytes(value.clone()))
+            }
+            Call::ListXattrs(path, follow) => {
+                let (_, _, node) = self.tree.resolve(&parse(path)?, last(*follow))?.existing(self.tree)?;
+                let xattrs = self.tree.nodes[&node].xattrs.iter();
+                Ok(Reply::Xattrs(xattrs.map(|(name, value)| (name.clone(), value.len() as u64)).collect()))
+            }
+            Call::SetQuota(bytes, entries) => {
+                self.tree.quota = (*bytes, *entries);
+                Ok(Reply::Done)
+            }
             Call::DeleteDir(path, recursive) => self.delete_dir(&parse(path)?, *recursive),
             Call::Delete(path) => self.delete(&parse(path)?),
             Call::Move(from, to, replace) => self.rename(&parse(from)?, &parse(to)?, *replace),
@@ -302,8 +390,10 @@ impl Model<'_> {
                 }
                 let (parent, name) = self.tree.resolve(&path, Last::Name)?.vacant(false)?;
                 let node = Node { target: target.clone(), ..Node::new(SYMLINK, 0o777, parent) };
-                self.tree.add(parent, &name, node);
-                Ok(Reply::Done)
+                self.within_quota(|model| {
+                    model.tree.add(parent, &name, node);
+                    Ok(Reply::Done)
+                })
             }
             Call::HardLink(existing, path) => {
                 let (existing, path) = (parse(existing)?, parse(path)?);
@@ -328,8 +418,10 @@ impl Model<'_> {
                 let path = parse(path)?;
                 self.publish_at(&path, Last::Follow, false)?;
                 let node = self.tree.file_at(&path)?;
-                self.tree.node(node).content.resize(*size as usize, 0);
-                Ok(Reply::Done)
+                self.within_quota(|model| {
+                    model.tree.node(node).content.resize(*size as usize, 0);
+                    Ok(Reply::Done)
+                })
             }
             Call::WriteFile(path, data) | Call::AppendFile(path, data) => {
                 let slot = usize::MAX;
@@ -345,8 +437,7 @@ impl Model<'_> {
                 Ok(Reply::Bytes(content))
             }
             Call::Stat(path, follow) => {
-                let last = if *follow { Last::Follow } else { Last::NoFollow };
-                let (_, _, node) = self.tree.resolve(&parse(path)?, last)?.existing(self.tree)?;
+                let (_, _, node) = self.tree.resolve(&parse(path)?, last(*follow))?.existing(self.tree)?;
                 Ok(Reply::Entry(self.tree.entry(node)))
             }
             Call::List(path) => {
@@ -432,6 +523,43 @@ impl Model<'_> {
                 Ok(Reply::Done)
             }
         }
+    }
+
+    /// Does something that is one commit: if it grows beyond the quota, nothing has happened.
+    fn within_quota<T>(&mut self, change: impl FnOnce(&mut Model<'_>) -> Res<T>) -> Res<T> {
+        if self.tree.quota == (0, 0) {
+            return change(self);
+        }
+        let (tree, opened, weight) = (self.tree.clone(), self.opened.clone(), self.tree.weight());
+        let done = change(self).and_then(|done| self.tree.check_quota(weight).map(|()| done));
+        if matches!(done, Err(Status::NoSpace)) {
+            (*self.tree, *self.opened) = (tree, opened);
+        }
+        done
+    }
+
+    fn copy(&mut self, from: &Path, to: &Path, replace: bool, last: Last) -> Res<Reply> {
+        let (_, _, node) = self.tree.resolve(from, last)?.existing(self.tree)?;
+        let source = self.tree.nodes[&node].clone();
+        if source.kind == DIRECTORY {
+            return Err(Status::IsADirectory);
+        }
+        let target = self.tree.resolve(to, Last::Name)?;
+        let (parent, name, replaced) = match target.found {
+            Some(_) if !replace || target.name.is_empty() => return Err(Status::Exists),
+            Some(found) if self.tree.nodes[&found].kind == DIRECTORY => return Err(Status::IsADirectory),
+            Some(_) if target.slash => return Err(Status::NotADirectory),
+            Some(found) => (target.parent, target.name, Some(found)),
+            None => {
+                let (parent, name) = target.vacant(false)?;
+                (parent, name, None)
+            }
+        };
+        if let Some(replaced) = replaced {
+            self.tree.drop_name(replaced);
+        }
+        self.tree.add(parent, &name, Node { links: 1, ..source });
+        Ok(Reply::Done)
     }
 
     fn exists(&self, path: &str, kind: u32) -> Res<Reply> {
@@ -569,7 +697,8 @@ impl Model<'_> {
         let mut place = (0, String::new());
         if kind == 'x' {
             let (parent, name) = self.tree.resolve(&path, Last::Name)?.vacant(false)?;
-            file = self.tree.add(parent, &name, Node::new(FILE, 0o644, parent));
+            file =
+                self.within_quota(|model| Ok(model.tree.add(parent, &name, Node::new(FILE, 0o644, parent))))?;
         } else {
             let resolved = self.tree.resolve(&path, Last::Follow)?;
             match resolved.found {
@@ -611,6 +740,7 @@ impl Model<'_> {
             file,
             first_group: group,
             group,
+            shared: group,
             base,
             unnamed,
             replaces,
@@ -715,7 +845,7 @@ impl Model<'_> {
 
     fn publish_all(&mut self) {
         let mut found: Vec<_> = self.opened.handles.iter().collect();
-        found.sort_by_key(|(_, h)| h.opened);
+        found.sort_by_key(|(_, h)| (h.shared, h.opened));
         let slots: Vec<usize> = found.into_iter().map(|(slot, _)| *slot).collect();
         for slot in slots {
             let _ = self.publish(slot, None);
@@ -743,11 +873,26 @@ impl Model<'_> {
         Ok(())
     }
 
+    /// Publishes what handles wrote to a file.
+    fn publish_written(&mut self, file: u64) -> Res<()> {
+        let Some(group) = self.opened.groups.get(&file).copied() else { return Ok(()) };
+        let concerned = |h: &Handle| h.group == group && h.file == file && h.dirty;
+        let mut found: Vec<_> = self.opened.handles.iter().filter(|(_, h)| concerned(h)).collect();
+        found.sort_by_key(|(_, h)| h.opened);
+        let slots: Vec<usize> = found.into_iter().map(|(slot, _)| *slot).collect();
+        slots.into_iter().try_for_each(|slot| self.publish(slot, None))
+    }
+
     fn publish(&mut self, slot: usize, also: Option<Also>) -> Res<()> {
+        self.within_quota(|model| model.publish_freely(slot, also))
+    }
+
+    fn publish_freely(&mut self, slot: usize, also: Option<Also>) -> Res<()> {
         let handle = self.handle(slot)?.clone();
         if !handle.dirty && also.is_none() {
             return Ok(());
         }
+        let weight = self.tree.weight();
         let mut node = handle.file;
         if handle.unnamed || handle.replaces.is_some() {
             let place = self.tree.resolve(&handle.path, Last::Follow)?;
@@ -781,6 +926,10 @@ impl Model<'_> {
                 ranges.push((*offset, offset + bytes.len() as u64));
             }
         }
+        // Each operation of the commit is judged by itself.
+        self.tree.check_quota(weight)?;
+        let weight = self.tree.weight();
+        let content = &mut self.tree.node(node).content;
         match also {
             Some(Also::Truncate(size)) => content.resize(size, 0),
             Some(Also::Punch((from, to))) => {
@@ -792,6 +941,7 @@ impl Model<'_> {
             None => {}
         }
         let content = content.clone();
+        self.tree.check_quota(weight)?;
         let own_end = handle.written.iter().map(|(_, o, b)| o + b.len() as u64).max().unwrap_or(0);
         if node != handle.file && !handle.unnamed {
             // Its name leads to another file by now; other handles stay with the one that they opened, but for those
@@ -838,6 +988,10 @@ impl Model<'_> {
         }
         Ok(())
     }
+}
+
+fn last(follow: bool) -> Last {
+    if follow { Last::Follow } else { Last::NoFollow }
 }
 
 fn put(content: &mut Vec<u8>, offset: u64, bytes: &[u8]) {

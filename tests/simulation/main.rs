@@ -41,12 +41,12 @@ fn seeds(first: u64, count: u64) -> Vec<u64> {
     }
 }
 
-/// The next call that is not about an open file. Counters and link counts include what was removed and is not freed
-/// yet, which the model knows nothing of; the audit checks them.
+/// The next call that is not about an open file. Counters, quotas and link counts include what was removed and is not
+/// freed yet, which the model knows nothing of; the audit checks them.
 fn next_call(source: &Calls<'_>) -> Call {
     loop {
         let call = source.next();
-        if !call.is_on_file() && !matches!(call, Call::Counts | Call::HardLink(..)) {
+        if !call.is_on_file() && !matches!(call, Call::Counts | Call::SetQuota(..) | Call::HardLink(..)) {
             return call;
         }
     }
@@ -69,7 +69,12 @@ fn settle(seed: u64, place: &Place, clients: &[Simulated], trees: &[&Tree]) {
     let misfit = |tree: &&Tree| {
         let mut tree = (*tree).clone();
         let looks = |path: &String| {
-            [Call::Stat(path.clone(), false), Call::List(path.clone()), Call::ReadFile(path.clone())]
+            [
+                Call::Stat(path.clone(), false),
+                Call::List(path.clone()),
+                Call::ListXattrs(path.clone(), false),
+                Call::ReadFile(path.clone()),
+            ]
         };
         tree.paths().iter().flat_map(looks).find_map(|look| {
             let expected = Model { tree: &mut tree, opened: &mut Opened::default() }.call(&look);
@@ -145,12 +150,17 @@ fn after_unknown(seed: u64, place: &Place, trees: [&Tree; 2], change: &Call) -> 
         let _ = Model { tree: &mut tree, opened: &mut Opened::default() }.call(change);
         let mut looked = tree.clone();
         let same = tree.paths().iter().all(|path| {
-            [Call::Stat(path.clone(), false), Call::List(path.clone()), Call::ReadFile(path.clone())]
-                .iter()
-                .all(|look| {
-                    let expected = Model { tree: &mut looked, opened: &mut Opened::default() }.call(look);
-                    matches!(witness.call(look), Outcome::Answered(found) if found == expected)
-                })
+            [
+                Call::Stat(path.clone(), false),
+                Call::List(path.clone()),
+                Call::ListXattrs(path.clone(), false),
+                Call::ReadFile(path.clone()),
+            ]
+            .iter()
+            .all(|look| {
+                let expected = Model { tree: &mut looked, opened: &mut Opened::default() }.call(look);
+                matches!(witness.call(look), Outcome::Answered(found) if found == expected)
+            })
         });
         same.then_some(tree)
     };

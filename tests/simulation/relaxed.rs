@@ -134,7 +134,7 @@ fn the_same_names_made_by_two_become_one() {
     assert_eq!(newcomer.fs.list_dir(&path("/shared/deep")).unwrap(), ["one", "two"]);
     assert_eq!(read(&newcomer, "/shared/file"), b"two!", "the later content, whole");
     assert_eq!(read(&newcomer, "/shared/deep/one"), b"one");
-    assert_eq!(newcomer.fs.counters().unwrap().directories, 3);
+    assert_eq!(newcomer.fs.usage().unwrap().counters.directories, 3);
 }
 
 /// What lost to another client is reported with its number and its content, until it is acknowledged.

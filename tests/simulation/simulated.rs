@@ -18,6 +18,7 @@ use lucidlink::ids::LogId;
 use lucidlink::log::CommitLog;
 use lucidlink::log::faulty::FaultyLog;
 use lucidlink::log::memory::MemoryLog;
+use lucidlink::state::ops::XattrMode;
 use lucidlink::state::value::Kind;
 use prost::Message;
 
@@ -125,6 +126,22 @@ impl Simulated {
             Call::Move(from, to, replace) => fs.rename(&path(from)?, &path(to)?, *replace).map(done),
             Call::Symlink(target, at) => fs.create_symlink(target, &path(at)?).map(done),
             Call::HardLink(existing, at) => fs.create_hard_link(&path(existing)?, &path(at)?).map(done),
+            Call::Create(at, mode) => fs.create(&path(at)?, *mode).map(done),
+            Call::Copy(from, to, replace, follow) => {
+                fs.copy(&path(from)?, &path(to)?, *replace, *follow).map(done)
+            }
+            Call::SetXattr(at, name, data, mode, follow) => {
+                let mode = XattrMode::try_from(*mode as i32).unwrap();
+                fs.set_xattr(&path(at)?, name, &data.bytes(), mode, *follow).map(done)
+            }
+            Call::RemoveXattr(at, name, follow) => fs.remove_xattr(&path(at)?, name, *follow).map(done),
+            Call::GetXattr(at, name, follow) => {
+                fs.xattr(&path(at)?, name, *follow).map(|value| Reply::Bytes(value.to_vec()))
+            }
+            Call::ListXattrs(at, follow) => {
+                let found = fs.list_xattrs(&path(at)?, *follow)?;
+                Ok(Reply::Xattrs(found.into_iter().map(|x| (x.name, x.size as u64)).collect()))
+            }
             Call::SetMode(at, mode) => {
                 let set = Attributes { mode: Some(*mode), ..Attributes::default() };
                 fs.set_attributes(&path(at)?, set, true).map(done)
@@ -152,10 +169,10 @@ impl Simulated {
             Call::IsDir(at) => fs.exists(&path(at)?, Kind::Directory).map(Reply::Yes),
             Call::ReadLink(at) => fs.read_symlink(&path(at)?).map(Reply::Text),
             Call::Counts => {
-                let c = fs.counters()?;
-                Ok(Reply::Counts([c.files, c.directories, c.symlinks, c.bytes]))
+                let c = fs.usage()?.counters;
+                Ok(Reply::Counts([c.files, c.directories, c.symlinks, c.bytes() as u64]))
             }
-            _ => Err(Error::new(Status::Internal, "calls on open files are not simulated")),
+            _ => Err(Error::new(Status::Internal, "quotas and calls on open files are not simulated")),
         }
     }
 }

@@ -62,6 +62,8 @@ impl State {
             generation: 0,
             fork: self.fork,
             ended: self.ended,
+            quota_bytes: self.quota.0,
+            quota_entries: self.quota.1,
         };
         put(key::header(), header.encode_to_vec());
         put(key::counters(), self.counters().encode_to_vec());
@@ -70,7 +72,13 @@ impl State {
         }
         for (ino, node) in &self.nodes {
             let links = if node.inode.kind() == Kind::Directory { 1 } else { self.names(*ino) };
-            put(key::inode(Ino(*ino)), Inode { links, ..node.inode.clone() }.encode_to_vec());
+            let xattrs = node.xattrs.len() as u32;
+            let xattr_bytes = node.xattrs.iter().map(|(name, v)| name.len() + v.len()).sum::<usize>() as u32;
+            let inode = Inode { links, xattrs, xattr_bytes, ..node.inode.clone() };
+            put(key::inode(Ino(*ino)), inode.encode_to_vec());
+            for (name, value) in &node.xattrs {
+                put(key::xattr(Ino(*ino), name), value.to_vec());
+            }
             for (name, found) in &node.entries {
                 let dentry = Dentry::new(Ino(*found), self.kind(*found));
                 put(key::dentry(Ino(*ino), name), dentry.encode_to_vec());
@@ -90,22 +98,28 @@ impl State {
         pairs
     }
 
+    /// What a quota limits: the sizes of all files together, and how many inodes there are.
+    pub fn weight(&self) -> (u128, u64) {
+        let files = self.nodes.values().filter(|node| node.inode.kind() == Kind::File);
+        (files.map(|node| u128::from(node.inode.size)).sum(), self.nodes.len() as u64)
+    }
+
     fn counters(&self) -> Counters {
         let mut counters = Counters::default();
         for node in self.nodes.values() {
             match node.inode.kind() {
-                Kind::File => {
-                    counters.files += 1;
-                    counters.bytes = counters.bytes.wrapping_add(node.inode.size);
-                }
+                Kind::File => counters.files += 1,
                 Kind::Directory => counters.directories += 1,
                 _ => counters.symlinks += 1,
             }
         }
         let live = self.live();
-        counters.live = live.values().sum();
-        let stored = self.packs.iter().filter(|(id, _)| live.contains_key(id)).map(|(_, pack)| pack.size);
-        counters.stored = stored.fold(0, u64::wrapping_add);
+        let stored = self.packs.iter().filter(|(id, _)| live.contains_key(id));
+        let stored: u128 = stored.map(|(_, pack)| u128::from(pack.size)).sum();
+        let halves = |sum: u128| (sum as u64, (sum >> 64) as u64);
+        (counters.bytes_low, counters.bytes_high) = halves(self.weight().0);
+        (counters.live_low, counters.live_high) = halves(live.values().map(|n| u128::from(*n)).sum());
+        (counters.stored_low, counters.stored_high) = halves(stored);
         counters
     }
 }

@@ -16,19 +16,19 @@ use super::commits::account;
 use super::model::{ROOT, Verdict};
 use super::slot::Slot;
 
-const ADMIN: u8 = 0;
-const WRITER: u8 = 1;
+pub const ADMIN: u8 = 0;
+pub const WRITER: u8 = 1;
 const READER: u8 = 2;
 const REVOKED: u8 = 3;
 const STRANGER: u8 = 4;
 
-const ADMINS: SessionId = SessionId([10; 16]);
-const WRITERS: SessionId = SessionId([11; 16]);
+pub const ADMINS: SessionId = SessionId([10; 16]);
+pub const WRITERS: SessionId = SessionId([11; 16]);
 const CLOSED: SessionId = SessionId([12; 16]);
 const NEW: SessionId = SessionId([13; 16]);
 
 /// A commit that is good, if its author may write and its session is open.
-fn commit(replica: &Replica, author: u8, session: SessionId, transactions: Vec<Vec<Op>>) -> Slot {
+pub fn commit(replica: &Replica, author: u8, session: SessionId, transactions: Vec<Vec<Op>>) -> Slot {
     let transactions = transactions
         .into_iter()
         .map(|ops| Transaction { hops: Vec::new(), ops: ops.into_iter().map(Op::wrap).collect() })
@@ -67,7 +67,7 @@ fn apply(replica: &mut Replica, slot: &Slot) -> Verdict {
 }
 
 /// Applies a commit; gives the refusal of each transaction.
-fn refusals(replica: &mut Replica, slot: &Slot) -> Vec<u32> {
+pub fn refusals(replica: &mut Replica, slot: &Slot) -> Vec<u32> {
     match apply(replica, slot) {
         Verdict::Consumed(outcomes) => outcomes.iter().map(|o| o.refusal).collect(),
         Verdict::Void(void) => panic!("{void:?}: {slot:#?}"),
@@ -84,13 +84,13 @@ fn close(session: SessionId, last_k: u64) -> Op {
     Op::CloseSession(CloseSession { session: Bytes::copy_from_slice(&session.0), last_k })
 }
 
-fn create(name: &str, ino: Ino) -> Op {
+pub fn create(name: &str, ino: Ino) -> Op {
     let name = name.to_owned();
     Op::Create(Create { parent: ROOT, name, ino: ino.0, ..Create::default() })
 }
 
 /// A log longer than a window, with members of every role and sessions that are open and closed.
-fn world() -> Replica {
+pub fn world() -> Replica {
     let mut replica = Replica::new(&super::birth());
     for _ in 0..WINDOW + 10 {
         apply(&mut replica, &Slot::default());
@@ -325,9 +325,9 @@ fn a_pack_is_registered_by_what_takes_effect_and_once() {
         (refusals(&mut replica, &slot), replica.counters().unwrap())
     };
     let (refused, counters) = offering(id, vec![vec![create("a", ino)], vec![append(id), Op::End(End {})]]);
-    assert_eq!((refused, counters.stored), (vec![0, Refusal::Denied as u32], 0));
+    assert_eq!((refused, counters.stored()), (vec![0, Refusal::Denied as u32], 0));
     let (refused, counters) = offering(id, vec![vec![append(id)], vec![append(id)]]);
-    assert_eq!((refused, counters.stored, counters.live), (vec![0, 0], 100, 6));
+    assert_eq!((refused, counters.stored(), counters.live()), (vec![0, 0], 100, 6));
     let (refused, _) = offering(id, vec![vec![append(id)]]);
     assert_eq!(refused, [Refusal::DeadPack as u32]);
     let foreign = PackId::new(SessionNo(number.0 + 1), [8; 12]);

@@ -30,6 +30,7 @@ pub struct Node {
     pub entries: BTreeMap<String, u64>,
     /// What each byte of a file is, by its offset; the others are zero.
     pub cells: BTreeMap<u64, Cell>,
+    pub xattrs: BTreeMap<String, Bytes>,
 }
 
 /// What a commit can change.
@@ -48,6 +49,8 @@ pub struct State {
     pub checkpoint: Option<CheckpointRecord>,
     pub fork: u64,
     pub ended: bool,
+    /// The most bytes and entries; 0: no limit.
+    pub quota: (u64, u64),
     /// Numbers that stand for other inodes, while one commit is applied.
     pub redirects: BTreeMap<u64, u64>,
 }
@@ -235,10 +238,12 @@ impl<'a> Commit<'a> {
             }
         }
         for (index, operation) in transaction.ops.iter().enumerate() {
+            let weight = self.state.weight();
             let judged = match &operation.op {
                 Some(op) => self.operation(op, &mut outcome.appended_at),
                 None => Err(Refusal::Invalid),
             };
+            let judged = judged.and_then(|()| self.stays_within_quota(weight));
             if let Err(refusal) = judged {
                 self.state = before;
                 return Outcome { refusal: refusal as u32, op: index as u32, ..Outcome::default() };
@@ -276,6 +281,14 @@ impl<'a> Commit<'a> {
                 self.state.ended = true;
                 Ok(())
             }
+            Op::SetXattr(op) => self.set_xattr(op),
+            Op::RemoveXattr(op) => self.remove_xattr(op),
+            Op::Copy(op) => self.copy(op),
+            Op::SetQuota(op) => {
+                self.admins_only()?;
+                self.state.quota = (op.bytes, op.entries);
+                Ok(())
+            }
         }
     }
 
@@ -302,6 +315,14 @@ impl<'a> Commit<'a> {
         session.outcomes = outcomes.to_vec();
         self.state.redirects.clear();
         self.state
+    }
+
+    /// Refuses what has grown beyond the quota.
+    fn stays_within_quota(&self, (bytes_before, entries_before): (u128, u64)) -> Judged {
+        let ((bytes, entries), quota) = (self.state.weight(), self.state.quota);
+        let too_many_bytes = quota.0 != 0 && bytes > bytes_before && bytes > quota.0.into();
+        let too_many_entries = quota.1 != 0 && entries > entries_before && entries > quota.1;
+        refuse_if(too_many_bytes || too_many_entries, Refusal::OverQuota)
     }
 
     pub fn is_by_admin(&self) -> bool {

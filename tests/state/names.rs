@@ -173,7 +173,7 @@ impl Commit<'_> {
         Ok(())
     }
 
-    fn directory(&self, number: u64) -> Judged<u64> {
+    pub fn directory(&self, number: u64) -> Judged<u64> {
         let ino = self.stands_for(number);
         match self.state.kind(ino) {
             Kind::Directory => Ok(ino),
@@ -183,7 +183,7 @@ impl Commit<'_> {
     }
 
     /// What a name leads to.
-    fn name(&self, parent: u64, name: &str) -> Judged<Option<u64>> {
+    pub fn name(&self, parent: u64, name: &str) -> Judged<Option<u64>> {
         let invalid = name.is_empty() || name.len() > 255 || [".", ".."].contains(&name);
         refuse_if(invalid || name.contains(['/', '\0']), Refusal::Invalid)?;
         Ok(self.state.nodes[&parent].entries.get(name).copied())
@@ -207,7 +207,7 @@ impl Commit<'_> {
         other == ino
     }
 
-    fn add(&mut self, parent: u64, name: &str, ino: u64, kind: Kind, inode: Inode, time: i64) -> Judged {
+    pub fn add(&mut self, parent: u64, name: &str, ino: u64, kind: Kind, inode: Inode, time: i64) -> Judged {
         refuse_if(!self.is_own(ino) || self.state.nodes.contains_key(&ino), Refusal::BadInode)?;
         let (mtime, ctime, btime, atime) = (time, time, time, time);
         let inode = Inode { kind: kind.into(), mtime, ctime, btime, atime, version: self.at, ..inode };
@@ -218,7 +218,7 @@ impl Commit<'_> {
     }
 
     /// A file or symbolic link has one name less.
-    fn name_was_dropped(&mut self, ino: u64, time: i64) {
+    pub fn name_was_dropped(&mut self, ino: u64, time: i64) {
         if self.state.names(ino) == 0 {
             self.state.nodes.remove(&ino);
         } else {

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use lucidlink::ids::{Ino, SessionNo};
 use lucidlink::state::ops::{
-    Checkpoint, CloseSession, Content, Create, End, Link, MakeDir, NewPack, Op, OpenSession, Punch, Reap,
-    Remove, Rename, RevokeMember, SetAttributes, SetMember, Symlink, Truncate,
+    Checkpoint, CloseSession, Content, Copy, Create, End, Link, MakeDir, NewPack, Op, OpenSession, Punch,
+    Reap, Remove, RemoveXattr, Rename, RevokeMember, SetAttributes, SetMember, SetQuota, SetXattr, Symlink,
+    Truncate,
 };
 use lucidlink::state::value::Kind;
 
@@ -17,7 +18,7 @@ impl Commits {
     pub fn operation(&mut self, commit: &Commit<'_>, packs: &[NewPack]) -> Op {
         let time = self.chance.below(1000) as i64 - 20;
         let crowded = commit.state.nodes.len() > 60;
-        match self.chance.below(100) {
+        match self.chance.below(126) {
             0..12 if !crowded => self.make_dir(commit, time),
             0..28 if !crowded => self.create(commit, time),
             28..31 => Op::Symlink(Symlink {
@@ -73,6 +74,10 @@ impl Commits {
             }
             95..97 => self.close_session(commit),
             97..99 => self.checkpoint(commit),
+            99..109 => self.set_xattr(commit, time),
+            109..112 => self.remove_xattr(commit, time),
+            112..121 => self.copy(commit, time),
+            121..125 => self.set_quota(commit),
             _ if !commit.is_by_admin() => Op::End(End {}),
             _ => Op::OpenSession(OpenSession {}),
         }
@@ -147,6 +152,61 @@ impl Commits {
             mtime: number(99).map(|n| n as i64),
             time,
         })
+    }
+
+    fn set_xattr(&self, commit: &Commit<'_>, time: i64) -> Op {
+        let (ino, name) = self.attribute(commit);
+        let length = self.chance.one(&[0, 1, 7, 7, 7, 300, 65_536, 65_537]);
+        // Of one kind, so that values are the same now and then.
+        let value = Bytes::from(vec![self.chance.below(3) as u8; length]);
+        let mode = self.chance.one(&[0, 0, 0, 0, 1, 2, 3, -1]);
+        Op::SetXattr(SetXattr { ino, name, value, mode, time })
+    }
+
+    fn remove_xattr(&self, commit: &Commit<'_>, time: i64) -> Op {
+        let (ino, name) = self.attribute(commit);
+        Op::RemoveXattr(RemoveXattr { ino, name, time })
+    }
+
+    /// An inode and the name of an attribute. Often the root, which gets full.
+    fn attribute(&self, commit: &Commit<'_>) -> (u64, String) {
+        let ino = if self.chance.once_in(3) { self.any_number(commit) } else { ROOT };
+        let node = commit.state.nodes.get(&commit.stands_for(ino));
+        let known = self.chance.of(node.into_iter().flat_map(|node| node.xattrs.keys().cloned()));
+        let name = match self.chance.below(30) {
+            0 => self.chance.one(&["", "nul\0"]).to_owned(),
+            1 => "x".repeat(256),
+            2 => "x".repeat(255),
+            3 => "user.a/b".to_owned(),
+            4..8 => known.unwrap_or_default(),
+            _ => format!("user.{}", self.chance.below(40)),
+        };
+        (ino, name)
+    }
+
+    fn copy(&self, commit: &Commit<'_>, time: i64) -> Op {
+        let from = match self.chance.once_in(6) {
+            true => self.any_number(commit),
+            false => self.file(commit),
+        };
+        let (parent, name) = match self.entry(commit).filter(|_| self.chance.once_in(3)) {
+            Some((parent, name, _)) => (parent, name),
+            None => (self.directory(commit), self.name()),
+        };
+        let (ino, replace) = (self.new_number(commit), self.chance.once_in(2));
+        Op::Copy(Copy { from, parent, name, ino, replace, time })
+    }
+
+    /// A limit near what there is, or none.
+    fn set_quota(&self, commit: &Commit<'_>) -> Op {
+        let (bytes, entries) = commit.state.weight();
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let limit = |there_is: u64| match self.chance.below(4) {
+            0 => there_is.saturating_sub(1),
+            1 => there_is.saturating_add(self.chance.below(5)),
+            _ => 0,
+        };
+        Op::SetQuota(SetQuota { bytes: limit(bytes), entries: limit(entries) })
     }
 
     fn content(&self, commit: &Commit<'_>, packs: &[NewPack], time: i64) -> Content {

@@ -13,6 +13,7 @@ use lucidlink::ffi::file::{ll_buffer, ll_open_options};
 use lucidlink::ffi::filespace::{ll_position, ll_statistics};
 use lucidlink::ffi::fs::ll_entry;
 use lucidlink::ffi::workspace::ll_link_options;
+use lucidlink::ffi::xattr::ll_xattr;
 
 /// The status of a call that failed, and what it said.
 #[derive(Debug)]
@@ -170,6 +171,71 @@ impl Abi {
     pub fn create_dir(&self, filespace: u64, path: &str) -> Res<()> {
         let path = c(path);
         call!(self, fs::ll_fs_create_dir(filespace => u64, path.as_ptr() => *const c_char))
+    }
+
+    pub fn create(&self, filespace: u64, path: &str, mode: u32) -> Res<()> {
+        let path = c(path);
+        call!(self, fs::ll_fs_create(filespace => u64, path.as_ptr() => *const c_char, mode => u32))
+    }
+
+    pub fn copy(&self, filespace: u64, from: &str, to: &str, replace: bool, follow: bool) -> Res<()> {
+        let (from, to) = (c(from), c(to));
+        let flags = u32::from(!follow) * ffi::fs::LL_NOFOLLOW + u32::from(replace) * ffi::fs::LL_COPY_REPLACE;
+        call!(self, fs::ll_fs_copy(filespace => u64, from.as_ptr() => *const c_char, to.as_ptr() => *const c_char,
+            flags => u32))
+    }
+
+    pub fn set_xattr(
+        &self,
+        filespace: u64,
+        path: &str,
+        name: &str,
+        value: &[u8],
+        mode: u32,
+        follow: bool,
+    ) -> Res<()> {
+        let (path, name) = (c(path), c(name));
+        let mode = [0, ffi::xattr::LL_XATTR_CREATE, ffi::xattr::LL_XATTR_REPLACE][mode as usize];
+        call!(self, xattr::ll_fs_set_xattr(filespace => u64, path.as_ptr() => *const c_char,
+            mode | u32::from(!follow) => u32, name.as_ptr() => *const c_char, value.as_ptr().cast() => *const c_void,
+            value.len() => usize))
+    }
+
+    pub fn remove_xattr(&self, filespace: u64, path: &str, name: &str, follow: bool) -> Res<()> {
+        let (path, name) = (c(path), c(name));
+        call!(self, xattr::ll_fs_remove_xattr(filespace => u64, path.as_ptr() => *const c_char,
+            u32::from(!follow) => u32, name.as_ptr() => *const c_char))
+    }
+
+    pub fn get_xattr(&self, filespace: u64, path: &str, name: &str, follow: bool) -> Res<Vec<u8>> {
+        let (path, name, mut value, mut needed) = (c(path), c(name), vec![0u8; 65536], 0);
+        let at: *mut c_void = value.as_mut_ptr().cast();
+        call!(self, xattr::ll_fs_get_xattr(filespace => u64, path.as_ptr() => *const c_char,
+            u32::from(!follow) => u32, name.as_ptr() => *const c_char, at => *mut c_void, value.len() => usize,
+            &raw mut needed => *mut usize))?;
+        value.truncate(needed);
+        Ok(value)
+    }
+
+    pub fn list_xattrs(&self, filespace: u64, path: &str, follow: bool) -> Res<Vec<(String, u64)>> {
+        let (path, mut list, mut count) = (c(path), 0, 0);
+        call!(self, xattr::ll_fs_list_xattr(filespace => u64, path.as_ptr() => *const c_char,
+            u32::from(!follow) => u32, &raw mut list => *mut u64))?;
+        call!(self, xattr::ll_xattrs_count(list => u64, &raw mut count => *mut usize))?;
+        let mut xattrs = Vec::new();
+        for index in 0..count {
+            let mut found: ll_xattr = sized();
+            call!(self, xattr::ll_xattrs_get(list => u64, index => usize, &raw mut found => *mut ll_xattr))?;
+            // SAFETY: the name belongs to the list, which is alive.
+            let name = unsafe { CStr::from_ptr(found.name) }.to_str().expect("UTF-8").to_owned();
+            xattrs.push((name, found.size));
+        }
+        free!(self, xattr::ll_xattrs_free(list));
+        Ok(xattrs)
+    }
+
+    pub fn set_quota(&self, filespace: u64, bytes: u64, entries: u64) -> Res<()> {
+        call!(self, filespace::ll_filespace_set_quota(filespace => u64, bytes => u64, entries => u64))
     }
 
     pub fn delete_dir(&self, filespace: u64, path: &str, recursive: bool) -> Res<()> {

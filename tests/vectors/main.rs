@@ -27,7 +27,9 @@ use lucidlink::log::chain;
 use lucidlink::log::envelope::{Envelope, InlineLayout, SlotView, body_len, open_body, seal_payload};
 use lucidlink::state::apply::{InlineArea, Judgement, consume, judge};
 use lucidlink::state::hash::StateHash;
-use lucidlink::state::ops::{Body, Content, Create, Extent, Hop, NewPack, Op, OpenSession, Transaction};
+use lucidlink::state::ops::{
+    Body, Content, Create, Extent, Hop, NewPack, Op, OpenSession, Remove, Transaction,
+};
 use lucidlink::state::part::BlockBuilder;
 use lucidlink::state::value::Outcome;
 use lucidlink::state::{Replica, Source};
@@ -320,12 +322,16 @@ fn log(world: &World, out: &mut Vectors) {
     let content = Content { ino: ino.0, extents, size: HELLO.len() as u64, time: CREATED + 3 };
     let stale = Hop::new(Ino::ROOT, "gone", ino);
     let replace = |hops| Transaction { hops, ops: vec![Op::Replace(content.clone()).wrap()] };
-    let transactions = vec![replace(vec![stale]), replace(vec![])];
+    let (name, copy) = ("copy".to_owned(), Ino::new(SessionNo(1), refusals::COPY).0);
+    let unlink = Op::Unlink(Remove { parent: Ino::ROOT.0, name, ino: copy, time: CREATED + 3 });
+    let unlink = Transaction { hops: vec![], ops: vec![unlink.wrap()] };
+    let transactions = vec![replace(vec![stale]), replace(vec![]), unlink];
     let body = Body { state_hash: hash_of(&replica), packs: vec![pack, unused], transactions };
     out.bytes("slot.4.body", &body.encode_to_vec());
     let slot = out.given("slot.4");
     let (opened, outcomes) = world.apply(&mut replica, &slot);
-    assert_eq!((opened, outcomes[0].refusal, outcomes[1].refusal), (body, 1, 0));
+    let refused: Vec<u32> = outcomes.iter().map(|outcome| outcome.refusal).collect();
+    assert_eq!((opened, refused), (body, vec![1, 0, 0]));
     state(&replica, out);
 
     let next = world.envelope(&replica, 5, b"", counting(0x85));

@@ -1,12 +1,14 @@
 //! Transactions that apply refuses, at least one for each rule: slot 3 of the vectors. They follow one that makes
-//! `/d`, `/d/e`, `/d/f` (a file), `/empty` and `/s` (a symbolic link), and stand on the state after slot 2, which has
-//! the file `/hello`.
+//! `/d`, `/d/e`, `/d/f` (a file), `/empty`, `/s` (a symbolic link) and `/copy` (of `/hello`, with an attribute), sets a
+//! quota, and stands on the state after slot 2, which has the file `/hello`. (Refusals 19 and 20 take more than vectors
+//! should have.)
 
 use bytes::Bytes;
 use lucidlink::ids::{Ino, PackId, SessionNo};
 use lucidlink::state::ops::{
-    Checkpoint, CloseSession, Content, Create, Extent, Hop, Link, MakeDir, Op, OpenSession, Operation, Punch,
-    Remove, Rename, RevokeMember, SetAttributes, SetMember, Symlink, Transaction, Truncate,
+    Checkpoint, CloseSession, Content, Copy, Create, Extent, Hop, Link, MakeDir, Op, OpenSession, Operation,
+    Punch, Remove, RemoveXattr, Rename, RevokeMember, SetAttributes, SetMember, SetQuota, SetXattr, Symlink,
+    Transaction, Truncate, XattrMode,
 };
 
 /// A transaction, and what it is called in the document.
@@ -28,8 +30,9 @@ const E: u32 = 3;
 const F: u32 = 4;
 const EMPTY: u32 = 5;
 const S: u32 = 6;
+pub const COPY: u32 = 7;
 /// Given to nothing.
-const NEW: u32 = 7;
+const NEW: u32 = 8;
 
 fn make_dir(parent: u64, name: &str, ino: u64, existing_ok: bool) -> Op {
     let name = name.to_owned();
@@ -64,6 +67,16 @@ fn rename(from: (&str, u32), to_parent: u64, to_name: &str, replace: bool) -> Op
         replace,
         time: TIME,
     })
+}
+
+fn set_xattr(ino: u64, name: &str, mode: XattrMode) -> Op {
+    let (name, value) = (name.to_owned(), Bytes::from_static(b"blue"));
+    Op::SetXattr(SetXattr { ino, name, value, mode: mode.into(), time: TIME })
+}
+
+fn copy(from: u64, name: &str, number: u32, replace: bool) -> Op {
+    let name = name.to_owned();
+    Op::Copy(Copy { from, parent: ROOT, name, ino: ino(number), replace, time: TIME })
 }
 
 /// One byte in a pack of the session that this commit does not register.
@@ -106,6 +119,9 @@ fn setting() -> Transaction {
         Op::Create(file),
         make_dir(ROOT, "empty", ino(EMPTY), false),
         symlink("s", S, "hello"),
+        set_xattr(ino(HELLO), "user.colour", XattrMode::Either),
+        copy(ino(HELLO), "copy", COPY, false),
+        Op::SetQuota(SetQuota { bytes: 100, entries: 20 }),
     ];
     Transaction { hops: vec![], ops: ops.map(Op::wrap).into() }
 }
@@ -124,6 +140,8 @@ pub fn cases(admin: ([u8; 32], [u8; 32], [u8; 16]), session: [u8; 16]) -> Vec<Ca
         manifest: id(&[0; 16]),
         manifest_hash: id(&[0; 32]),
     };
+    let unknown_mode = SetXattr { ino: ino(HELLO), name: "x".to_owned(), time: TIME, ..SetXattr::default() };
+    let remove_xattr = |ino| Op::RemoveXattr(RemoveXattr { ino, name: "user.colour".to_owned(), time: TIME });
     let truncate = |size| Op::Truncate(Truncate { ino: ino(HELLO), size, time: TIME });
     let punch = |ino, offset, length| Op::Punch(Punch { ino, offset, length, time: TIME });
     let operations = [
@@ -178,6 +196,19 @@ pub fn cases(admin: ([u8; 32], [u8; 32], [u8; 16]), session: [u8; 16]) -> Vec<Ca
         ("close_session.that_went_on", close(&session, 2)),
         ("checkpoint.of_another_state", Op::Checkpoint(checkpoint)),
         ("open_session.again", Op::OpenSession(OpenSession {})),
+        ("set_xattr.of_nothing", set_xattr(GONE, "", XattrMode::Either)),
+        ("set_xattr.of_a_mode_that_is_none", Op::SetXattr(SetXattr { mode: 3, ..unknown_mode })),
+        ("set_xattr.without_a_name", set_xattr(ino(HELLO), "", XattrMode::Either)),
+        ("set_xattr.exists", set_xattr(ino(HELLO), "user.colour", XattrMode::Create)),
+        ("set_xattr.missing", set_xattr(ino(D), "user.colour", XattrMode::Replace)),
+        ("remove_xattr.of_nothing", remove_xattr(GONE)),
+        ("remove_xattr.missing", remove_xattr(ino(D))),
+        ("copy.of_nothing", copy(GONE, "hello", NEW, false)),
+        ("copy.of_a_directory", copy(ino(D), "hello", NEW, false)),
+        ("copy.exists", copy(ino(HELLO), "hello", HELLO, false)),
+        ("copy.over_a_directory", copy(ino(HELLO), "empty", HELLO, true)),
+        ("copy.used_number", copy(ino(HELLO), "new", HELLO, false)),
+        ("truncate.beyond_the_quota", truncate(100)),
     ];
     let mut cases = vec![("setting", setting())];
     let alone = |(name, op): (_, Op)| (name, Transaction { hops: vec![], ops: vec![op.wrap()] });
