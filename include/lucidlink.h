@@ -2215,7 +2215,8 @@ ll_status ll_fs_create_dir(ll_filespace filespace,
                            struct ll_error *err);
 
 /**
- * Makes an empty file. Its name must not exist; of several that make one name, one succeeds.
+ * Makes an empty file. Its name must not exist; of several that make one name, one succeeds: so it
+ * waits for the log in relaxed mode too.
  *
  * @param filespace The filespace.
  * @param path The path: absolute, '/'-separated, at most 4096 bytes.

@@ -354,7 +354,8 @@ pub unsafe extern "C" fn ll_fs_create_dir(
     })
 }
 
-/// Makes an empty file. Its name must not exist; of several that make one name, one succeeds.
+/// Makes an empty file. Its name must not exist; of several that make one name, one succeeds: so it
+/// waits for the log in relaxed mode too.
 ///
 /// @param filespace The filespace.
 /// @param path The path: absolute, '/'-separated, at most 4096 bytes.
