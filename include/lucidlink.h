@@ -1443,7 +1443,8 @@ LL_API void ll_metrics_init(struct ll_metrics *metrics);
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_DAEMON_NOT_RUNNING, LL_ERR_INVALID_TOKEN (malformed),
  * LL_ERR_AUTHENTICATION (unknown, revoked or expired: the message says which), LL_ERR_NOT_FOUND (no
- * workspace there), LL_ERR_INTEGRITY. @since 0.1.0
+ * workspace there), LL_ERR_STORE_UNSUITABLE (an earlier version made it, or it is on a network file system),
+ * LL_ERR_INTEGRITY. @since 0.1.0
  */
 LL_API
 ll_status ll_authenticate(ll_daemon daemon,

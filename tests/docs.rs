@@ -93,7 +93,7 @@ fn every_promise_names_a_test_that_exists() {
 #[test]
 fn a_test_that_is_gone_is_noticed() {
     assert_eq!(complaint("`tests/docs.rs::a_test_that_is_gone_is_noticed`"), None);
-    assert_eq!(complaint("`src/log/sqlite.rs::conforms`"), None);
+    assert_eq!(complaint("`src/log/folder/tests.rs::conforms`"), None);
     assert_eq!(complaint("untested"), None);
     for gone in ["`tests/docs.rs::complaint`", "`tests/docs.rs::gone`", "`gone.rs::gone`", "`tests/gone`"] {
         assert!(complaint(gone).is_some(), "{gone}");

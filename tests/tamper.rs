@@ -8,11 +8,11 @@ mod abi;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use abi::{Abi, Failed};
 use lucidlink::env::{Random, SeededRandom};
-use rusqlite::Connection;
 
 const AUTHENTICATION: i32 = -302;
 const ACCESS_DENIED: i32 = -303;
@@ -194,27 +194,48 @@ fn what_is_damaged_is_named() {
     }
 }
 
-/// The slots of a log, changed behind everybody's back. Opened for each access: the library has an SQLite of its own,
-/// and two in one process that have the same file open undo each other's locks.
+/// The slots of a log, changed behind everybody's back.
 struct Slots(PathBuf);
 
 impl Slots {
-    fn open(&self) -> Connection {
-        Connection::open(&self.0).unwrap()
+    fn file(&self, name: &str) -> fs::File {
+        fs::OpenOptions::new().read(true).write(true).open(self.0.join("log").join(name)).unwrap()
     }
 
-    fn last(&self) -> i64 {
-        self.open().query_row("SELECT max(n) FROM slot", [], |row| row.get(0)).unwrap()
+    fn last(&self) -> u64 {
+        let mut last = [0; 8];
+        self.file("head").read_exact_at(&mut last, 0).unwrap();
+        u64::from_le_bytes(last)
     }
 
-    fn get(&self, n: i64) -> (i64, Vec<u8>) {
-        let read = "SELECT sum, bytes FROM slot WHERE n = ?1";
-        self.open().query_row(read, [n], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    /// Where a slot is.
+    fn place(&self, n: u64) -> (u64, u32) {
+        let mut entry = [0; 12];
+        self.file("index").read_exact_at(&mut entry, 16 * n).unwrap();
+        let (offset, length) = entry.split_at(8);
+        (u64::from_le_bytes(offset.try_into().unwrap()), u32::from_le_bytes(length.try_into().unwrap()))
     }
 
-    fn put(&self, n: i64, sum: i64, bytes: &[u8]) {
-        let change = "UPDATE slot SET sum = ?2, bytes = ?3 WHERE n = ?1";
-        assert_eq!(self.open().execute(change, rusqlite::params![n, sum, bytes]).unwrap(), 1);
+    fn get(&self, n: u64) -> Vec<u8> {
+        let (offset, length) = self.place(n);
+        let mut bytes = vec![0; length as usize];
+        self.file("slots").read_exact_at(&mut bytes, offset).unwrap();
+        bytes
+    }
+
+    /// Other bytes in the place of a slot, as far as they fit.
+    fn put(&self, n: u64, bytes: &[u8]) {
+        let (offset, length) = self.place(n);
+        let fitting = &bytes[..bytes.len().min(length as usize)];
+        self.file("slots").write_all_at(fitting, offset).unwrap();
+    }
+
+    /// Makes the checksum that of the bytes.
+    fn vouch(&self, n: u64) {
+        let (offset, length) = self.place(n);
+        let place = [&n.to_le_bytes()[..], &offset.to_le_bytes(), &length.to_le_bytes()].concat();
+        let sum = crc32fast::hash(&[place, self.get(n)].concat());
+        self.file("index").write_all_at(&sum.to_le_bytes(), 16 * n + 12).unwrap();
     }
 }
 
@@ -225,55 +246,54 @@ fn no_slot_of_the_log_can_be_changed_unnoticed() {
     for checkpoint in place.objects("checkpoints") {
         fs::remove_file(checkpoint).unwrap();
     }
-    let log = Slots(place.filespace().join("log.sqlite"));
+    let log = Slots(place.filespace());
     let last = log.last();
     let random = SeededRandom::new(5);
     for n in [0, 1, 2, 3, last / 2, last - 1, last] {
-        let (sum, bytes) = log.get(n);
+        let bytes = log.get(n);
         let mut flipped = bytes.clone();
         flip(&mut flipped, &random);
-        log.put(n, sum, &flipped);
+        log.put(n, &flipped);
         let failed = place.look().unwrap_err();
         assert_eq!(failed.status, INTEGRITY, "slot {n} was flipped: {failed:?}");
         assert!(failed.message.contains(&format!("slot {n}")), "{}", failed.message);
         // Somebody who wants to hide it puts the sum right. (Behind the last commit nobody vouches for one.)
         if n < last {
-            log.put(n, right_sum(&flipped), &flipped);
+            log.vouch(n);
             let failed = place.look().unwrap_err();
             assert!([INTEGRITY, LOG_FORKED].contains(&failed.status), "slot {n}: {failed:?}");
-            let (sum, other) = log.get(n + 1);
-            log.put(n, sum, &other);
+            log.put(n, &log.get(n + 1));
+            log.vouch(n);
             let failed = place.look().unwrap_err();
             assert!([INTEGRITY, LOG_FORKED].contains(&failed.status), "slot {n} was replaced: {failed:?}");
         }
-        log.put(n, sum, &bytes);
+        log.put(n, &bytes);
+        log.vouch(n);
     }
     place.look().expect("everything was put back");
-    log.open().execute("DELETE FROM slot WHERE n = ?1", [last / 2]).unwrap();
-    assert_eq!(place.look().unwrap_err().status, INTEGRITY, "a slot is missing");
-}
-
-fn right_sum(bytes: &[u8]) -> i64 {
-    let hash = lucidlink::crypto::sha256(bytes).0;
-    i64::from_le_bytes(hash[..8].try_into().unwrap())
+    log.file("index").write_all_at(&[0; 16], 16 * (last / 2)).unwrap();
+    let failed = place.look().unwrap_err();
+    assert_eq!(failed.status, INTEGRITY, "a slot is missing");
+    assert!(failed.message.contains(&format!("slot {}", last / 2)), "{}", failed.message);
 }
 
 #[test]
 fn the_log_of_the_workspace_cannot_be_changed_unnoticed() {
     let place = Place::new();
-    let log = Slots(place.root().join("log.sqlite"));
+    let log = Slots(place.root());
     for n in 0..3 {
-        let (sum, bytes) = log.get(n);
+        let bytes = log.get(n);
         let mut flipped = bytes.clone();
         let middle = flipped.len() / 2;
         flipped[middle] ^= 4;
-        log.put(n, sum, &flipped);
+        log.put(n, &flipped);
         assert_eq!(place.look().unwrap_err().status, INTEGRITY, "slot {n}");
-        log.put(n, right_sum(&flipped), &flipped);
+        log.vouch(n);
         let failed = place.look().unwrap_err();
         let known = [INTEGRITY, AUTHENTICATION, NOT_FOUND];
         assert!(known.contains(&failed.status), "slot {n}: {failed:?}");
-        log.put(n, sum, &bytes);
+        log.put(n, &bytes);
+        log.vouch(n);
     }
     place.look().expect("everything was put back");
 }

@@ -388,7 +388,8 @@ pub unsafe extern "C" fn ll_metrics_init(metrics: *mut ll_metrics) {
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
 /// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_DAEMON_NOT_RUNNING, LL_ERR_INVALID_TOKEN (malformed),
 /// LL_ERR_AUTHENTICATION (unknown, revoked or expired: the message says which), LL_ERR_NOT_FOUND (no
-/// workspace there), LL_ERR_INTEGRITY. @since 0.1.0
+/// workspace there), LL_ERR_STORE_UNSUITABLE (an earlier version made it, or it is on a network file system),
+/// LL_ERR_INTEGRITY. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_authenticate(
     daemon: ll_daemon,

@@ -362,22 +362,15 @@ impl Link {
         view.replace(replica);
     }
 
-    /// Starts what is due in the background: the log's upkeep, a checkpoint.
+    /// Starts a checkpoint in the background, if one is due.
     pub(super) fn start_housekeeping(self: &Arc<Link>) {
-        let due = self.log.upkeep_is_due() || self.checkpoint_is_due();
-        if !due || self.housekeeping.swap(true, Ordering::AcqRel) {
+        if !self.checkpoint_is_due() || self.housekeeping.swap(true, Ordering::AcqRel) {
             return;
         }
         let link = self.clone();
         self.runtime.spawn_blocking(move || {
-            if link.log.upkeep_is_due() {
-                let done = link.log.upkeep().map_err(Error::from);
-                link.report("upkeep of the log", done);
-            }
-            if link.checkpoint_is_due() {
-                let written = link.write_checkpoint();
-                link.report("a checkpoint", written);
-            }
+            let written = link.write_checkpoint();
+            link.report("a checkpoint", written);
             link.housekeeping.store(false, Ordering::Release);
         });
     }

@@ -2,7 +2,7 @@
 //! nothing of what a commit means.
 //!
 //! - [`CommitLog`]: what every log can do.
-//! - [`sqlite`]: a log in a folder, for the processes of one host.
+//! - [`folder`]: a log in a folder, for the processes of one host.
 //! - [`memory`] and [`faulty`]: doubles for tests.
 //! - [`envelope`]: the form of a commit.
 //! - [`chain`]: the hash chain over the slots.
@@ -14,9 +14,9 @@ pub mod conformance;
 pub mod envelope;
 #[doc(hidden)]
 pub mod faulty;
+pub mod folder;
 #[doc(hidden)]
 pub mod memory;
-pub mod sqlite;
 
 use bytes::Bytes;
 
@@ -46,16 +46,6 @@ pub trait CommitLog: Send + Sync {
 
     /// A range of one slot's bytes, exactly.
     fn read_range(&self, slot: Seq, offset: u64, len: u32) -> Result<Bytes, LogError>;
-
-    /// Whether [`CommitLog::upkeep`] should be called soon, in the background.
-    fn upkeep_is_due(&self) -> bool {
-        false
-    }
-
-    /// Work of the log's own that no caller has to wait for.
-    fn upkeep(&self) -> Result<(), LogError> {
-        Ok(())
-    }
 
     /// A cheap look at the last slot's number: never less than any append that was answered before; it may
     /// run ahead of what `read` returns.
@@ -137,7 +127,9 @@ impl From<LogError> for Error {
 impl From<std::io::Error> for LogError {
     fn from(error: std::io::Error) -> LogError {
         match error.kind() {
-            std::io::ErrorKind::StorageFull => LogError::Full(error.into()),
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                LogError::Full(error.into())
+            }
             _ => LogError::Io(error.into()),
         }
     }

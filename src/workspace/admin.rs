@@ -16,7 +16,7 @@ use crate::filespace::genesis::{Genesis, log_id};
 use crate::filespace::{CommitError, Draft, Link, LinkOptions};
 use crate::ids::KeyId;
 use crate::log::CommitLog;
-use crate::log::sqlite::SqliteLog;
+use crate::log::folder::FolderLog;
 use crate::state::Tables;
 use crate::state::ops::{End, Op, RevokeMember, SetMember};
 use crate::state::value::Role;
@@ -132,7 +132,7 @@ impl Workspace {
             Genesis::new(self.id, self.env.random_bytes()?, created, &self.account, &key, BLOCK_SIZE);
         let genesis = genesis.encode_to_vec();
         let id = log_id(&genesis);
-        SqliteLog::create(&self.filespace_folder(id), &genesis, self.timeout)?;
+        FolderLog::create(&self.filespace_folder(id), &genesis, self.timeout)?;
         let store = self.filespace_store(id);
         put_grant(&store, self.id, id, &key, &self.account.public(), &self.account, |id| self.granter(id))?;
         store.sync(&[])?;

@@ -1,6 +1,6 @@
 //! Workspaces: accounts, tokens, grants; making, listing, linking and ending filespaces.
 //!
-//! A workspace is a log like a filespace, in a folder: `log.sqlite` and `head`, `grants/<key id>/<generation>`, and
+//! A workspace is a log like a filespace, in a folder: `log/`, `grants/<key id>/<generation>`, and
 //! `filespaces/<id>/`, each with a log and a store of its own.
 //!
 //! - [`ops`]: what its commits say.
@@ -36,7 +36,7 @@ use crate::error::{Error, Result, Status};
 use crate::filespace::{Link, LinkOptions, LinkParts};
 use crate::ids::{Incarnation, KeyId, LogId, Seq, SessionId};
 use crate::log::envelope::Envelope;
-use crate::log::sqlite::SqliteLog;
+use crate::log::folder::FolderLog;
 use crate::log::{Append, CommitLog};
 use crate::state::value::Role;
 use ops::{AddAccount, WorkspaceBody, WorkspaceGenesis, WorkspaceOp};
@@ -55,7 +55,7 @@ pub struct Workspace {
     env: Env,
     runtime: Handle,
     timeout: Duration,
-    log: SqliteLog,
+    log: FolderLog,
     store: FolderStore,
     account: Arc<AccountKeys>,
     key: Key32,
@@ -115,7 +115,7 @@ impl Workspace {
         let slot = seal_commit(env, &state, SessionId(env.random_bytes()?), account.key_id(), &first, |m| {
             root.sign(m)
         })?;
-        let log = SqliteLog::create(folder, &genesis, timeout).map_err(|e| {
+        let log = FolderLog::create(folder, &genesis, timeout).map_err(|e| {
             let error = Error::from(e);
             match error.status() {
                 Status::Exists => Error::new(
@@ -141,7 +141,7 @@ impl Workspace {
         if let Err(error) = filled {
             // Nobody has a token for it: it is to be as if it had never been.
             drop(log);
-            SqliteLog::remove(folder);
+            FolderLog::remove(folder);
             return Err(error);
         }
         Ok(Token { key_id: account.key_id(), secret })
@@ -156,7 +156,7 @@ impl Workspace {
         runtime: Handle,
     ) -> Result<Arc<Workspace>> {
         let folder = location.folder();
-        let log = SqliteLog::open(folder, timeout).map_err(|e| {
+        let log = FolderLog::open(folder, timeout, |_| Ok(true)).map_err(|e| {
             let error = Error::from(e);
             match error.status() {
                 Status::NotFound => {
@@ -270,7 +270,7 @@ impl Workspace {
                 format!("account {} has no grant for filespace {id}; ask an admin", self.account.key_id());
             Error::new(Status::AccessDenied, what)
         })?;
-        let log = SqliteLog::open(&self.filespace_folder(id), self.timeout)?;
+        let log = FolderLog::open(&self.filespace_folder(id), self.timeout, |_| Ok(true))?;
         Ok(LinkParts {
             id,
             env: self.env.clone(),
@@ -328,9 +328,6 @@ impl Workspace {
                     SlotOutcome::Commit(id, result) if id == session => return result.map_err(refused),
                     SlotOutcome::Commit(..) | SlotOutcome::Void => {}
                 }
-            }
-            if self.log.upkeep_is_due() {
-                self.log.upkeep()?;
             }
             match answer {
                 Append::Landed(_) => {

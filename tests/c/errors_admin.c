@@ -1,8 +1,13 @@
 /* Every documented error of what is not about files, provoked once: exact status, and a message that names the
  * argument or the thing. See documented.awk for the proof that none is left out.
  */
+#define _XOPEN_SOURCE 700
+
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "world.h"
 
@@ -104,9 +109,9 @@ static void errors_of_the_daemon(const struct world *world)
     /* A storage folder below a file cannot be made. */
     storage.mode = LL_STORAGE_PHYSICAL;
     storage.root_path = folder;
-    snprintf(folder, sizeof folder, "%s/workspace/head", world->folder);
+    snprintf(folder, sizeof folder, "%s/workspace/log/head", world->folder);
     MUST(ll_daemon_new(config, &storage, &first, ERR));
-    FAILS(LL_ERR_IO, "workspace/head", ll_daemon_start, (first, ERR));
+    FAILS(LL_ERR_IO, "workspace/log/head", ll_daemon_start, (first, ERR));
     ll_daemon_free(first);
 
     storage.root_path = world->folder;
@@ -133,7 +138,7 @@ static void errors_of_workspace_create(const struct world *world)
     FAILS(LL_ERR_INVALID_VALUE, "file:///folder", ll_workspace_create, ("/folder", "w", token, size, NULL, ERR));
     FAILS(LL_ERR_BUFFER_TOO_SMALL, "token", ll_workspace_create, (url, "w", token, 127, NULL, ERR));
     FAILS(LL_ERR_EXISTS, "/workspace", ll_workspace_create, (world->url, "w", token, size, NULL, ERR));
-    snprintf(url, sizeof url, "%s/head/below", world->url);
+    snprintf(url, sizeof url, "%s/log/head/below", world->url);
     FAILS(LL_ERR_IO, "", ll_workspace_create, (url, "w", token, size, NULL, ERR));
 }
 
@@ -144,6 +149,8 @@ static void errors_of_authentication(const struct world *world, const struct ses
     ll_config config = 0;
     ll_daemon elsewhere = 0;
     char token[LL_TOKEN_SIZE], url[2 * PATH_SIZE];
+    size_t size = sizeof token;
+    int file;
 
     session_open(world, &session);
     FAILS(LL_ERR_INVALID_HANDLE, "daemon: " STALE, ll_authenticate, (0, world->token, &opened, ERR));
@@ -165,6 +172,20 @@ static void errors_of_authentication(const struct world *world, const struct ses
     MUST(ll_daemon_new(config, NULL, &elsewhere, ERR));
     OK(ll_daemon_start(elsewhere, ERR));
     FAILS(LL_ERR_NOT_FOUND, "workspace.url", ll_authenticate, (elsewhere, world->token, &opened, ERR));
+    OK(ll_daemon_stop(elsewhere, ERR));
+    ll_daemon_free(elsewhere);
+
+    /* One whose log is an SQLite database. */
+    snprintf(url, sizeof url, "%s/workspace-old", world->folder);
+    REQUIRE(mkdir(url, 0700) == 0);
+    snprintf(url, sizeof url, "%s/workspace-old/log.sqlite", world->folder);
+    REQUIRE((file = open(url, O_WRONLY | O_CREAT, 0600)) >= 0 && close(file) == 0);
+    snprintf(url, sizeof url, "%s-old", world->url);
+    OK(ll_config_set(config, "workspace.url", url, ERR));
+    MUST(ll_daemon_new(config, NULL, &elsewhere, ERR));
+    OK(ll_daemon_start(elsewhere, ERR));
+    FAILS(LL_ERR_STORE_UNSUITABLE, "earlier version", ll_authenticate, (elsewhere, world->token, &opened, ERR));
+    FAILS(LL_ERR_STORE_UNSUITABLE, "earlier version", ll_workspace_create, (url, "w", token, size, NULL, ERR));
     OK(ll_daemon_stop(elsewhere, ERR));
     ll_daemon_free(elsewhere);
     ll_config_free(config);

@@ -17,8 +17,6 @@
 #include "world.h"
 
 #define MB ((size_t)1 << 20)
-/* Where SQLite keeps the lock of whoever writes, in the file beside the log. */
-#define WRITE_LOCK 120
 
 static ll_filespace fs;
 static char fs_id[65];
@@ -151,18 +149,22 @@ static void the_disk_fails(void)
     clean_up();
 }
 
-/* The log's own write fails: it is looked up that nothing became of the commit. */
+/* Whichever of the log's files cannot be written to: nothing became of the commit, and the log is whole. */
 static void the_log_cannot_commit(void)
 {
+    static const char *const files[] = {"/log/slots", "/log/index", "/log/head"};
     ll_error *err = ERR;
-    faults_write(".sqlite-wal", ENOSPC);
-    FAILS(LL_ERR_NO_SPACE, "space", ll_fs_create_dir, (fs, "/unknown", err));
-    CHECK((err->flags & LL_ERROR_MAYBE_APPLIED) == 0);
-    CHECK(faults_off() > 0);
-    OK(ll_fs_create_dir(fs, "/unknown", ERR));
-    text_put(fs, "/after", "it works again");
-    CHECK(text_is(fs, "/after", "it works again"));
-    clean_up();
+    int n;
+    for (n = 0; n < 3; n++) {
+        faults_write(files[n], ENOSPC);
+        FAILS(LL_ERR_NO_SPACE, "space", ll_fs_create_dir, (fs, "/unknown", err));
+        CHECK((err->flags & LL_ERROR_MAYBE_APPLIED) == 0);
+        CHECK(faults_off() > 0);
+        OK(ll_fs_create_dir(fs, "/unknown", ERR));
+        text_put(fs, "/after", "it works again");
+        CHECK(text_is(fs, "/after", "it works again"));
+        clean_up();
+    }
 }
 
 static struct holder {
@@ -185,8 +187,6 @@ static void hold_the_log(void *unused)
     memset(&lock, 0, sizeof lock);
     lock.l_type = F_WRLCK;
     lock.l_whence = SEEK_SET;
-    lock.l_start = WRITE_LOCK;
-    lock.l_len = 1;
     REQUIRE(file >= 0 && fcntl(file, F_SETLK, &lock) == 0);
     channel_send(&holder.held, "!", 1);
     channel_receive(&holder.orders, path, 1);
@@ -204,7 +204,7 @@ static void the_log_is_busy(const struct world *world)
     char path[2 * PATH_SIZE] = "", sign;
 
     prepare_all();
-    snprintf(path, sizeof path, "%s/workspace/filespaces/%s/log.sqlite-shm", world->folder, fs_id);
+    snprintf(path, sizeof path, "%s/workspace/filespaces/%s/log/head", world->folder, fs_id);
     channel_send(&holder.orders, path, sizeof path);
     REQUIRE(channel_receive(&holder.held, &sign, 1));
     threads_run(COMMITTING_CALLS, times_out, NULL);
@@ -359,13 +359,13 @@ static void nothing_can_be_made(const struct world *world, ll_workspace workspac
     faults_write("/filespaces/", ENOSPC);
     FAILS(LL_ERR_NO_SPACE, "space", ll_workspace_create_filespace, (workspace, "second", id, 65, NULL, ERR));
     CHECK(faults_off() > 0);
-    faults_write("/workspace/head", EIO);
+    faults_write("/workspace/log/head", EIO);
     FAILS(LL_ERR_IO, "log", ll_workspace_create_filespace, (workspace, "second", id, 65, NULL, ERR));
     CHECK(faults_off() > 0);
     OK(ll_workspace_create_filespace(workspace, "second", id, sizeof id, NULL, ERR));
 
     /* It is deleted, but the workspace could not be told. */
-    faults_write("/workspace/head", EIO);
+    faults_write("/workspace/log/head", EIO);
     FAILS(LL_ERR_IO, "log", ll_workspace_delete_filespace, (workspace, "second", ERR));
     CHECK(faults_off() > 0);
     options.name = "second";

@@ -3,7 +3,7 @@
 #![allow(unsafe_code, dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::ffi::{CStr, CString, c_char, c_void};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use libloading::{Library, Symbol};
 use lucidlink::ffi;
@@ -85,8 +85,19 @@ fn sized<T>() -> T {
 
 impl Abi {
     pub fn load() -> Abi {
+        Abi::load_from(&path())
+    }
+
+    /// A second copy of the library, in this folder: it shares nothing with the first but the process.
+    pub fn load_copy(folder: &Path) -> Abi {
+        let copy = folder.join("liblucidlink-copy.so");
+        std::fs::copy(path(), &copy).expect("a copy of the library");
+        Abi::load_from(&copy)
+    }
+
+    fn load_from(path: &Path) -> Abi {
         // SAFETY: our own library has no constructors.
-        Abi(unsafe { Library::new(path()) }.expect("the shared library; build it with `make library`"))
+        Abi(unsafe { Library::new(path) }.expect("the shared library; build it with `make library`"))
     }
 
     pub fn workspace_create(&self, url: &str, name: &str) -> Res<String> {

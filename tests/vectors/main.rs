@@ -377,19 +377,35 @@ fn the_code_makes_the_bytes_of_the_document() {
     assert!(document.is_empty(), "nothing makes {:?}", document.keys());
 }
 
-/// The slots of the log in a folder, read from its database.
+/// The slots of the log in a folder, read by the rules of the document.
 fn slots(folder: &Path) -> Vec<Vec<u8>> {
-    let database = rusqlite::Connection::open(folder.join("log.sqlite")).unwrap();
-    let version: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    let mut statement = database.prepare("SELECT n, sum, bytes FROM slot ORDER BY n").unwrap();
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
-    let rows: Vec<(i64, i64, Vec<u8>)> = rows.collect::<Result<_, _>>().unwrap();
-    for (at, (n, sum, bytes)) in rows.iter().enumerate() {
-        assert_eq!((at as i64, sha256(bytes).0[..8].to_vec()), (*n, sum.to_le_bytes().to_vec()));
-    }
-    let head = std::fs::read(folder.join("head")).unwrap();
-    assert_eq!((version, head), (1, (rows.len() as u64 - 1).to_le_bytes().to_vec()));
-    rows.into_iter().map(|(_, _, bytes)| bytes).collect()
+    let file = |name: &str| std::fs::read(folder.join("log").join(name)).unwrap();
+    let (head, index, bytes) = (file("head"), file("index"), file("slots"));
+    let number = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+    let short = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    assert_eq!((&bytes[..8], head.len()), (&b"LLSL\x01\0\0\0"[..], 1536));
+    assert_eq!(short(&head, 16), crc32fast::hash(&head[..16]));
+    let (last, end) = (number(&head, 0), number(&head, 8));
+    assert_eq!((index.len() as u64, bytes.len() as u64), (16 * (last + 1), end));
+    let mut expected = 8;
+    let slots = (0..=last).map(|slot| {
+        let entry = &index[16 * slot as usize..][..16];
+        let (offset, length) = (number(entry, 0), short(entry, 8));
+        assert_eq!(offset, expected);
+        expected += u64::from(length);
+        let own = &bytes[offset as usize..][..length as usize];
+        let summed = [&slot.to_le_bytes()[..], &offset.to_le_bytes(), &length.to_le_bytes(), own].concat();
+        assert_eq!(short(entry, 12), crc32fast::hash(&summed));
+        own.to_vec()
+    });
+    let slots = slots.collect();
+    assert_eq!(expected, end);
+    let boot = std::fs::read("/proc/sys/kernel/random/boot_id").unwrap();
+    let records = [512, 1024].map(|at| &head[at..at + 76]);
+    let record = records.into_iter().max_by_key(|record| number(record, 0)).unwrap();
+    assert_eq!(short(record, 72), crc32fast::hash(&record[..72]));
+    assert_eq!((number(record, 8), &record[16..36], &record[36..72]), (last, &[0; 20][..], &boot[..36]));
+    slots
 }
 
 /// The workspace's log and names, read by the rules of the document.
