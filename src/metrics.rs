@@ -178,14 +178,6 @@ impl CommitLog for CountedLog {
         self.inner.read_range(slot, offset, len)
     }
 
-    fn upkeep_is_due(&self) -> bool {
-        self.inner.upkeep_is_due()
-    }
-
-    fn upkeep(&self) -> Result<(), LogError> {
-        self.inner.upkeep()
-    }
-
     fn head(&self) -> Result<Seq, LogError> {
         self.inner.head()
     }

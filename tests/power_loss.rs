@@ -19,8 +19,11 @@ use lucidlink::fs::{FileSystem, Mode, Path};
 use lucidlink::ids::{LogId, Seq};
 use lucidlink::log::memory::MemoryLog;
 use lucidlink::log::{Append, CommitLog, LogError};
+use lucidlink::workspace::{Location, Workspace};
 use parking_lot::Mutex;
 use prost::Message;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the processes of a host share.
 struct Host {
@@ -136,7 +139,7 @@ impl World {
             keyring: Keyring::new(0, self.key.clone()),
             runtime: self.runtime.handle().clone(),
         };
-        let options = LinkOptions::strict(Duration::from_secs(5));
+        let options = LinkOptions::strict(TIMEOUT);
         FileSystem::new(Link::open(parts, options).unwrap(), Path::parse("/").unwrap()).unwrap()
     }
 }
@@ -210,4 +213,159 @@ fn strip(path: String) -> String {
 #[test]
 fn what_a_barrier_acknowledged_survives_power_loss() {
     (0..25).for_each(run);
+}
+
+/// A workspace in a folder, after the machine was started again: the records of its logs are of another boot.
+fn start_the_machine_again(workspace: &std::path::Path) {
+    let filespaces = std::fs::read_dir(workspace.join("filespaces")).unwrap();
+    let folders = filespaces.map(|entry| entry.unwrap().path()).chain([workspace.to_owned()]);
+    for head in folders.map(|folder| folder.join("log/head")) {
+        let mut bytes = std::fs::read(&head).unwrap();
+        for record in [512, 1024] {
+            bytes[record + 36..record + 72].fill(b'x');
+            let sum = crc32fast::hash(&bytes[record..record + 72]);
+            bytes[record + 72..record + 76].copy_from_slice(&sum.to_le_bytes());
+        }
+        std::fs::write(head, bytes).unwrap();
+    }
+}
+
+struct Folder {
+    place: tempfile::TempDir,
+    token: lucidlink::crypto::token::Token,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Folder {
+    fn new() -> Folder {
+        let place = tempfile::tempdir().unwrap();
+        let location = Location::from(place.path().to_owned());
+        let token = Workspace::create(&location, "studio", &Env::system(), TIMEOUT).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let folder = Folder { place, token, runtime };
+        folder.workspace().create_filespace("projects").unwrap();
+        folder
+    }
+
+    fn workspace(&self) -> Arc<Workspace> {
+        let location = Location::from(self.place.path().to_owned());
+        let runtime = self.runtime.handle().clone();
+        Workspace::open(&location, &self.token, &Env::system(), TIMEOUT, runtime).unwrap()
+    }
+
+    fn link(&self) -> Arc<FileSystem> {
+        let workspace = self.workspace();
+        let id = workspace.filespace_named("projects").unwrap().id;
+        FileSystem::new(workspace.link(id, LinkOptions::strict(TIMEOUT)).unwrap(), Path::parse("/").unwrap())
+            .unwrap()
+    }
+
+    /// The packs, or the bodies, of the filespace.
+    fn objects(&self, kind: &str) -> Vec<std::path::PathBuf> {
+        let filespace = std::fs::read_dir(self.place.path().join("filespaces")).unwrap().next().unwrap();
+        let mut pending = vec![filespace.unwrap().path().join(kind)];
+        let mut found = Vec::new();
+        while let Some(path) = pending.pop() {
+            match path.is_dir() {
+                true => pending.extend(std::fs::read_dir(path).unwrap().map(|e| e.unwrap().path())),
+                false => found.extend(path.exists().then_some(path)),
+            }
+        }
+        found
+    }
+}
+
+fn put(fs: &Arc<FileSystem>, name: &str, len: usize) {
+    let mut content = vec![0; len];
+    SeededRandom::new(len as u64).fill(&mut content).unwrap();
+    let file = fs.open(&Path::parse(name).unwrap(), Mode::parse("w").unwrap(), 0o644).unwrap();
+    file.write(&content).unwrap();
+    file.close().unwrap();
+}
+
+fn has(fs: &Arc<FileSystem>, name: &str, len: usize) {
+    let file = fs.open(&Path::parse(name).unwrap(), Mode::parse("r").unwrap(), 0).unwrap();
+    let (mut content, mut found) = (vec![0; len], vec![0; len]);
+    SeededRandom::new(len as u64).fill(&mut content).unwrap();
+    assert_eq!((file.size().unwrap(), file.read(&mut found).unwrap()), (len as u64, len));
+    assert!(found == content, "{name}");
+}
+
+/// What power loss does to an object that was not synced: it is gone, short, or full of zeros.
+#[test]
+fn a_commit_whose_objects_did_not_survive_is_cut_with_all_behind_it() {
+    type Loss = fn(&std::path::Path);
+    let losses: [Option<Loss>; 5] = [
+        None,
+        Some(|pack| std::fs::remove_file(pack).unwrap()),
+        Some(|pack| std::fs::write(pack, b"").unwrap()),
+        Some(|pack| std::fs::write(pack, vec![0; pack.metadata().unwrap().len() as usize]).unwrap()),
+        Some(|pack| {
+            let mut bytes = std::fs::read(pack).unwrap();
+            bytes[4096..8192].fill(0);
+            std::fs::write(pack, bytes).unwrap();
+        }),
+    ];
+    for lose in losses {
+        let folder = Folder::new();
+        let fs = folder.link();
+        put(&fs, "/synced", 600_000);
+        fs.link().sync().unwrap();
+        let safe = folder.objects("packs");
+        put(&fs, "/small", 100);
+        put(&fs, "/large", 700_000);
+        put(&fs, "/later", 200);
+        fs.link().abandon();
+        let objects: Vec<_> = folder.objects("packs").into_iter().filter(|p| !safe.contains(p)).collect();
+        assert_eq!(objects.len(), 1, "the pack of the large file");
+        lose.iter().for_each(|lose| lose(&objects[0]));
+        start_the_machine_again(folder.place.path());
+        let fs = folder.link();
+        has(&fs, "/synced", 600_000);
+        has(&fs, "/small", 100);
+        let names = fs.list_dir(&Path::parse("/").unwrap()).unwrap();
+        match lose {
+            None => {
+                has(&fs, "/large", 700_000);
+                has(&fs, "/later", 200);
+            }
+            Some(_) => assert_eq!(names, ["small", "synced"]),
+        }
+        // It goes on from there, for all.
+        put(&fs, "/next", 300);
+        has(&folder.link(), "/next", 300);
+        fs.link().sync().unwrap();
+        start_the_machine_again(folder.place.path());
+        has(&folder.link(), "/next", 300);
+    }
+}
+
+/// A commit that is too large for its slot.
+#[test]
+fn a_commit_whose_payload_did_not_survive_is_cut_with_all_behind_it() {
+    let losses: [fn(&std::path::Path); 2] =
+        [|body| std::fs::remove_file(body).unwrap(), |body| std::fs::write(body, [0; 9]).unwrap()];
+    for lose in losses {
+        let folder = Folder::new();
+        let fs = folder.link();
+        put(&fs, "/small", 100);
+        // Many fragments.
+        let scattered = Path::parse("/scattered").unwrap();
+        let file = fs.open(&scattered, Mode::parse("w").unwrap(), 0o644).unwrap();
+        let random = SeededRandom::new(8);
+        for n in 0..30_000 {
+            file.pwrite(n * 40, &random.next_u64().to_le_bytes()[..1 + n as usize % 8]).unwrap();
+        }
+        file.close().unwrap();
+        put(&fs, "/later", 200);
+        fs.link().abandon();
+        let bodies = folder.objects("bodies");
+        assert_eq!(bodies.len(), 1, "the payload is too large for a slot");
+        lose(&bodies[0]);
+        start_the_machine_again(folder.place.path());
+        let fs = folder.link();
+        assert_eq!(fs.list_dir(&Path::parse("/").unwrap()).unwrap(), ["small"]);
+        put(&fs, "/next", 300);
+        has(&folder.link(), "/next", 300);
+    }
 }

@@ -19,6 +19,9 @@ const PACK_BLOCKS: usize = 1 << 16;
 pub const MAX_BLOCK: u32 = 4 << 20;
 /// Bytes of the header.
 pub const HEADER: usize = 4 + 2 + 4 + 16 + 32;
+/// Bytes of the footer, and of a block's entry in the index.
+const FOOTER: usize = 8 + 4 + 4 + 4;
+const INDEX_ENTRY: usize = 8 + 4 + 4 + 32;
 
 const MAGIC: &[u8; 4] = b"LLPK";
 const FOOTER_MAGIC: &[u8; 4] = b"LLPF";
@@ -126,7 +129,7 @@ impl PackWriter {
     /// Offset, stored length, plain length and SHA-256 of each block. Made at the end, on the thread that stores the
     /// pack: hashing is half of what writing costs.
     fn index(&self) -> Vec<u8> {
-        let mut index = Vec::with_capacity(self.blocks.len() * 48);
+        let mut index = Vec::with_capacity(self.blocks.len() * INDEX_ENTRY);
         for (place, plain_len) in &self.blocks {
             let stored = &self.bytes[place.offset as usize..][..place.length as usize];
             index.extend_from_slice(&place.offset.to_le_bytes());
@@ -166,6 +169,31 @@ pub fn open_large_block(key: &ObjectKey, number: u64, stored: &[u8]) -> Result<B
     let mut plain = Buffer::new(header.plain_len as usize);
     codec::decompress_into(header.codec, &data, &mut plain)?;
     Ok(plain)
+}
+
+/// Whether a pack is as it was made: its index is the one of this hash, and each block the one of the index.
+pub fn is_whole(key: &ObjectKey, index_hash: &[u8], pack: &[u8]) -> bool {
+    let blocks = || {
+        let (rest, footer) = pack.split_last_chunk::<FOOTER>()?;
+        let offset = u64::from_le_bytes(footer[..8].try_into().ok()?);
+        let blocks = u32::from_le_bytes(footer[12..16].try_into().ok()?);
+        let stored = rest.get(usize::try_from(offset).ok()?..)?;
+        if sha256(stored).0 != *index_hash {
+            return None;
+        }
+        let (header, data) = key.open_chunk(blocks.into(), stored).ok()?;
+        codec::decompress(header.codec, data, header.plain_len, (PACK_BLOCKS * INDEX_ENTRY) as u32).ok()
+    };
+    let is_as_made = |entry: &[u8; INDEX_ENTRY]| {
+        let start = u64::from_le_bytes(entry[..8].try_into().ok()?);
+        let length = u32::from_le_bytes(entry[8..12].try_into().ok()?);
+        let block = pack.get(usize::try_from(start).ok()?..)?.get(..length as usize)?;
+        (sha256(block).0 == entry[16..]).then_some(())
+    };
+    blocks().is_some_and(|index| {
+        let (entries, rest) = index.as_chunks();
+        rest.is_empty() && entries.iter().all(|entry| is_as_made(entry).is_some())
+    })
 }
 
 /// Where a pack of file content is stored.
@@ -212,9 +240,15 @@ mod tests {
             }
             let pack = writer.finish().unwrap();
             prop_assert_eq!(parse_header(&pack.bytes), Some((0, id, [2; 32])));
+            prop_assert!(is_whole(&key(id), &pack.index_hash.0, &pack.bytes));
             let mut bad = pack.bytes.clone();
             let at = at.index(bad.len());
             bad[at] ^= 1;
+            // The header is checked by whoever needs it, length and magic of the footer by nobody.
+            let unused = [pack.bytes.len() - 12..pack.bytes.len() - 8, pack.bytes.len() - 4..pack.bytes.len()];
+            let needed = at >= HEADER && !unused.iter().any(|range| range.contains(&at));
+            prop_assert_eq!(is_whole(&key(id), &pack.index_hash.0, &bad), !needed);
+            prop_assert!(!is_whole(&key(id), &pack.index_hash.0, &pack.bytes[..at]));
             for (place, block) in places.iter().zip(&blocks) {
                 let range = place.offset as usize..place.offset as usize + place.length as usize;
                 let opened = open_block(&key(id), place.number.into(), &pack.bytes[range.clone()]).unwrap();

@@ -11,6 +11,7 @@
 //! - `offer`: one commit, sealed and offered until it is consumed.
 //! - `draft`: what a call wants committed, before it has a place in a commit.
 //! - `durable`: what must reach the disk before the log says so.
+//! - `survival`: whether what a commit refers to has survived power loss.
 //! - [`checkpoint`]: the state written as sorted parts, and read back.
 
 pub mod checkpoint;
@@ -25,6 +26,7 @@ pub mod link;
 mod offer;
 mod pending;
 pub mod position;
+pub(crate) mod survival;
 mod view;
 
 pub(crate) use checkpoint::pack_object_key;

@@ -33,11 +33,11 @@ use crate::crypto::token::Token;
 use crate::crypto::{Key32, equal};
 use crate::env::Env;
 use crate::error::{Error, Result, Status};
-use crate::filespace::{Link, LinkOptions, LinkParts};
+use crate::filespace::{Link, LinkOptions, LinkParts, survival};
 use crate::ids::{Incarnation, KeyId, LogId, Seq, SessionId};
 use crate::log::envelope::Envelope;
 use crate::log::folder::FolderLog;
-use crate::log::{Append, CommitLog};
+use crate::log::{Append, CommitLog, LogError};
 use crate::state::value::Role;
 use ops::{AddAccount, WorkspaceBody, WorkspaceGenesis, WorkspaceOp};
 use state::{SlotOutcome, WorkspaceState, payload_hash, workspace_id};
@@ -270,14 +270,17 @@ impl Workspace {
                 format!("account {} has no grant for filespace {id}; ask an admin", self.account.key_id());
             Error::new(Status::AccessDenied, what)
         })?;
-        let log = FolderLog::open(&self.filespace_folder(id), self.timeout, |_| Ok(true))?;
+        let keyring = Keyring::new(0, key);
+        let log = FolderLog::open(&self.filespace_folder(id), self.timeout, |slot| {
+            survival::is_whole(id, &keyring, &store, slot).map_err(|e| LogError::Io(e.into()))
+        })?;
         Ok(LinkParts {
             id,
             env: self.env.clone(),
             log: Arc::new(log),
             store: Arc::new(store),
             account: self.account.clone(),
-            keyring: Keyring::new(0, key),
+            keyring,
             runtime: self.runtime.clone(),
         })
     }

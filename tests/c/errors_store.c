@@ -167,6 +167,34 @@ static void the_log_cannot_commit(void)
     }
 }
 
+/* The system may have dropped what it could not write, and says so once: a link that was told believes no later sync.
+ * The next link writes it again.
+ */
+static void the_log_cannot_be_synced(const struct world *world)
+{
+    static const char *const files[] = {"/log/slots", "/log/index", "/log/head"};
+    struct session session;
+    ll_link_options options = LL_LINK_OPTIONS_INIT;
+    int n;
+    options.name = PROJECTS;
+    options.sync_mode = LL_SYNC_NONE;
+    for (n = 0; n < 3; n++) {
+        session_open_with(world, world->token, &options, &session);
+        text_put(session.fs, "/synced", "at last");
+        faults_sync(files[n], EIO);
+        FAILS(LL_ERR_IO, "log", ll_filespace_sync_all, (session.fs, NULL, ERR));
+        CHECK(faults_off() == 1);
+        FAILS(LL_ERR_IO, "link it again", ll_filespace_sync_all, (session.fs, NULL, ERR));
+        CHECK(text_is(session.fs, "/synced", "at last"));
+        session_close(&session);
+        session_open_with(world, world->token, &options, &session);
+        OK(ll_filespace_sync_all(session.fs, NULL, ERR));
+        CHECK(text_is(session.fs, "/synced", "at last"));
+        session_close(&session);
+    }
+    clean_up();
+}
+
 static struct holder {
     pid_t pid;
     struct channel orders; /* the path of a file to hold, then the end */
@@ -493,6 +521,7 @@ int main(void)
     the_disk_is_full();
     the_disk_fails();
     the_log_cannot_commit();
+    the_log_cannot_be_synced(&world);
     the_log_is_busy(&world);
     reading_fails(&world);
     objects_are_damaged(&damaged);

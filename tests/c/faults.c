@@ -16,7 +16,7 @@ struct fault {
     int error_number;
 };
 
-static struct fault on_write, on_read;
+static struct fault on_write, on_read, on_sync;
 static int network, hits;
 
 void faults_write(const char *part, int error_number)
@@ -31,6 +31,12 @@ void faults_read(const char *part, int error_number)
     on_read.part = part;
 }
 
+void faults_sync(const char *part, int error_number)
+{
+    on_sync.error_number = error_number;
+    on_sync.part = part;
+}
+
 void faults_network(void)
 {
     network = 1;
@@ -38,7 +44,7 @@ void faults_network(void)
 
 int faults_off(void)
 {
-    on_write.part = on_read.part = NULL;
+    on_write.part = on_read.part = on_sync.part = NULL;
     network = 0;
     return __atomic_exchange_n(&hits, 0, __ATOMIC_RELAXED);
 }
@@ -73,6 +79,11 @@ ssize_t pwrite64(int file, const void *data, size_t length, off64_t offset)
 ssize_t pread64(int file, void *data, size_t length, off64_t offset)
 {
     return fails(&on_read, file) ? -1 : syscall(SYS_pread64, file, data, length, offset);
+}
+
+int fdatasync(int file)
+{
+    return fails(&on_sync, file) ? -1 : (int)syscall(SYS_fdatasync, file);
 }
 
 int statfs64(const char *path, struct statfs64 *status)
