@@ -13,10 +13,11 @@ use super::draft::Draft;
 use super::journal::{Journal, JournaledSession, Place};
 use super::link::{Link, ReadError};
 use super::offer::Offer;
-use super::pending::{Answer, LateFailure, Pending, Queue, Ticket};
-use super::view::View;
+use super::pending::{Answer, LateFailure, Pending, Queue, Ticket, envelope};
+use super::view::{View, pending_position};
 use crate::error::{Error, Result, Status};
 use crate::ids::{Ino, PackId, Seq, SessionId, SessionNo};
+use crate::log::envelope::Envelope;
 use crate::metrics::count;
 use crate::state::ops::{CloseSession, Op, OpenSession};
 use crate::state::value::{Outcome, Session};
@@ -73,6 +74,16 @@ impl From<Error> for CommitError {
     fn from(error: Error) -> CommitError {
         CommitError::Failed(error)
     }
+}
+
+/// The author of a commit that does not exist yet.
+pub struct Author {
+    /// Where it seems to be.
+    pub at: Seq,
+    /// What it says in the clear.
+    pub envelope: Envelope,
+    /// The session's number.
+    pub number: SessionNo,
 }
 
 /// When a call that changes something returns.
@@ -486,6 +497,14 @@ impl Link {
     pub fn new_pack_id(&self) -> Result<PackId> {
         let number = self.queue_with_session()?.session.ok_or_else(no_session)?.number;
         Ok(PackId::new(number, self.env.random_bytes()?))
+    }
+
+    /// Who this link's commits are by, to try changes with before they are committed. The session is opened if it is
+    /// not.
+    pub fn author(&self) -> Result<Author> {
+        let session = self.queue_with_session()?.session.ok_or_else(no_session)?;
+        let envelope = envelope(self.account.key_id(), &session);
+        Ok(Author { at: pending_position(0), envelope, number: session.number })
     }
 
     fn queue_with_session(&self) -> Result<MutexGuard<'_, Queue>> {

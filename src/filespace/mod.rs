@@ -30,7 +30,7 @@ pub(crate) mod survival;
 mod view;
 
 pub(crate) use checkpoint::pack_object_key;
-pub use commit::{CommitError, CommitMode, Committed, Unsettled};
+pub use commit::{Author, CommitError, CommitMode, Committed, Unsettled};
 pub use draft::{Draft, InlineBlock, block_extent, inline_extent};
 pub(crate) use follow::payload_key;
 pub(crate) use journal::JOURNAL;

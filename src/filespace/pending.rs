@@ -504,7 +504,7 @@ fn in_place(draft: &Draft) -> (Transaction, Arc<Vec<InlineBlock>>) {
 }
 
 /// Of a commit that does not exist yet.
-fn envelope(key_id: KeyId, session: &OwnSession) -> Envelope {
+pub(super) fn envelope(key_id: KeyId, session: &OwnSession) -> Envelope {
     Envelope {
         incarnation: Incarnation([0; 16]),
         session: session.id,

@@ -141,7 +141,7 @@ impl FileSystem {
 
     /// What a path leads to; `follow` says whether a symbolic link at its end is followed.
     pub fn entry(&self, path: &Path, follow: bool) -> Result<Entry> {
-        let last = if follow { Last::Follow } else { Last::NoFollow };
+        let last = Last::of(follow);
         self.link.read_fresh(|state| {
             let (ino, inode) = look(state, &self.root, path, last)?;
             Ok(Entry::new(path.names().next_back().unwrap_or_default().to_owned(), ino, &inode))

@@ -3,8 +3,9 @@
 //! - [`path`]: what a path is.
 //! - `resolve`: from a path to an inode, noting each step.
 //! - [`entry`]: what there is to know about a name; listing and looking.
+//! - `change`: what a call changes: from paths to operations.
 //! - `namespace`: making, moving and removing names; attributes.
-//! - `copy`: copies that share their blocks.
+//! - [`batch`]: many changes in one transaction.
 //! - `xattrs`: extended attributes.
 //! - `quota`: how much there is and may be.
 //! - [`mod@file`]: files as their user sees them; `open` knows which are open, `handle` what each has written (in
@@ -12,7 +13,8 @@
 //!   it is asked for.
 
 mod ahead;
-mod copy;
+pub mod batch;
+mod change;
 pub mod entry;
 pub mod file;
 mod handle;
@@ -26,9 +28,10 @@ mod resolve;
 mod segments;
 mod xattrs;
 
+pub use batch::Batch;
+pub use change::Attributes;
 pub use entry::{Directory, Entry};
 pub use file::{File, Mode, Whence};
-pub use namespace::Attributes;
 pub use path::Path;
 pub use quota::Usage;
 pub use xattrs::Xattr;
@@ -69,13 +72,8 @@ impl FileSystem {
 
     /// Plans a transaction on the state at hand, commits it as the link's mode says, and plans again when a path turns
     /// out to lead elsewhere by now. No request is made before the commit: its hops are the check. Only an error is
-    /// checked against the newest state before it is believed.
-    fn mutate(&self, path: &Path, plan: impl FnMut(&View) -> Result<Draft, ReadError>) -> Result<Committed> {
-        self.change(path, path, false, plan)
-    }
-
-    /// The same for a call that gives what is at `from` the path `to`: a refusal names the path that it is about. With
-    /// `wait` the outcome is the true one whatever the link's mode.
+    /// checked against the newest state before it is believed. The call gives what is at `from` the path `to`: a refusal
+    /// names the path that it is about. With `wait` the outcome is the true one whatever the link's mode.
     fn change(
         &self,
         from: &Path,

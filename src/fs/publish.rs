@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::change::{Means, create};
 use super::file::ModeKind;
 use super::handle::Handle;
 use super::open::State;
@@ -10,14 +11,14 @@ use super::resolve::{Last, resolve};
 use super::segments::Data;
 use super::{FileSystem, Path, failed};
 use crate::codec;
-use crate::error::{Error, Result, Status};
+use crate::error::{Result, Status};
 use crate::filespace::{
     CommitError, Committed, Draft, InlineBlock, ReadError, Unsettled, View, inline_extent, registration,
 };
 use crate::ids::Ino;
 use crate::state::Tables;
 use crate::state::extents::coalesce;
-use crate::state::ops::{Content, Create, Extent, Op, Operation, Punch, Transaction, Truncate};
+use crate::state::ops::{Content, Extent, Op, Operation, Punch, Transaction, Truncate};
 use crate::state::value::Kind;
 
 /// Up to this many bytes a handle leaves it to the commit where its blocks go, so that small files of one
@@ -111,23 +112,10 @@ impl FileSystem {
             }
         };
         let committed = if makes_name {
+            let means = Means { inos: &[ino], ..self.means(&[]) };
             self.attempt(&path, &path, false, |state| {
-                let place = resolve(state, &self.root, &path, Last::Follow)?;
-                if place.found.as_ref().is_some_and(|(_, inode)| inode.kind() != Kind::File) {
-                    let what = "it is a directory by now";
-                    return Err(Error::new(Status::IsADirectory, what).on_path(path.text()).into());
-                }
-                let create = Create {
-                    parent: place.parent.0,
-                    name: place.name,
-                    ino: ino.0,
-                    mode: permissions,
-                    uid: 0,
-                    gid: 0,
-                    time,
-                    exclusive: false,
-                };
-                Ok(draft(vec![Op::Create(create).wrap()], place.hops))
+                let (hops, create) = create(state, &path, permissions, &means)?;
+                Ok(draft(vec![create.wrap()], hops))
             })
         } else {
             let deadline = self.link.deadline();

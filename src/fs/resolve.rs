@@ -22,6 +22,12 @@ pub(crate) enum Last {
     Name,
 }
 
+impl Last {
+    pub(crate) fn of(follow: bool) -> Last {
+        if follow { Last::Follow } else { Last::NoFollow }
+    }
+}
+
 /// What a path leads to.
 #[derive(Debug)]
 pub(crate) struct Resolved {

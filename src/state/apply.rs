@@ -179,17 +179,46 @@ pub fn preview(
     transaction: &Transaction,
     state_hash_at: impl Fn(Seq) -> Option<crate::ids::Hash>,
 ) -> Result<Changes, Stop> {
-    let member = state.member(envelope.key_id)?;
-    let role = member.map_or(Role::None, |m| m.role());
-    if role < Role::Writer {
-        let denied = Outcome { refusal: Refusal::Denied as u32, ..Outcome::default() };
-        return Ok(Changes { entries: BTreeMap::new(), outcomes: vec![denied] });
+    let mut trial = Trial::new(state, at, envelope, author, &state_hash_at)?;
+    trial.offer(packs);
+    let outcomes = vec![trial.judge(transaction)?];
+    trial.0.finish()?;
+    Ok(Changes { entries: trial.0.scratch.into_changes(), outcomes })
+}
+
+/// Transactions that are tried one after the other, each on what those before it leave.
+pub struct Trial<'a>(Judge<'a>);
+
+impl<'a> Trial<'a> {
+    /// Of a commit with this envelope, at `at`.
+    pub fn new(
+        state: &'a dyn Source,
+        at: Seq,
+        envelope: &'a Envelope,
+        author: SessionNo,
+        state_hash_at: &'a dyn Fn(Seq) -> Option<crate::ids::Hash>,
+    ) -> Result<Trial<'a>, Stop> {
+        let role = state.member(envelope.key_id)?.map_or(Role::None, |m| m.role());
+        Ok(Trial(Judge::new(state, at, envelope, author, role, state_hash_at)?))
     }
-    let mut judge = Judge::new(state, at, envelope, author, role, &state_hash_at)?;
-    judge.take_packs(packs);
-    let outcome = judge.transaction(transaction)?;
-    judge.finish()?;
-    Ok(Changes { entries: judge.scratch.into_changes(), outcomes: vec![outcome] })
+
+    /// The commit offers these packs.
+    pub fn offer(&mut self, packs: &[ops::NewPack]) {
+        self.0.take_packs(packs);
+    }
+
+    /// The state as it would be now.
+    pub fn state(&self) -> &Scratch<'a> {
+        &self.0.scratch
+    }
+
+    /// What would become of the next transaction.
+    pub fn judge(&mut self, transaction: &Transaction) -> Result<Outcome, Stop> {
+        match self.0.role < Role::Writer {
+            true => Ok(Outcome { refusal: Refusal::Denied as u32, ..Outcome::default() }),
+            false => self.0.transaction(transaction),
+        }
+    }
 }
 
 /// Drops the records of sessions that were closed a window ago: a replay of theirs is outdated anyway.
