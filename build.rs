@@ -6,7 +6,7 @@ use std::path::Path;
 const ABI: u32 = 0;
 
 /// In the order of the header's chapters.
-const CHAPTERS: [&str; 13] = [
+const CHAPTERS: [&str; 14] = [
     "status",
     "error",
     "library",
@@ -20,6 +20,7 @@ const CHAPTERS: [&str; 13] = [
     "xattr",
     "file",
     "late",
+    "batch",
 ];
 
 fn main() {

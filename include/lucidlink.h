@@ -226,6 +226,11 @@
 #define LL_MAX_BUFFERS 1024
 
 /**
+ * No operation of a batch.
+ */
+#define LL_NO_OPERATION 18446744073709551615ull
+
+/**
  * The result of every function that can fail: LL_OK or one of the negative LL_ERR_ numbers. Groups: -1xx argument and
  * handle, -2xx state, -3xx authentication and access, -4xx file system, -5xx store and network, -6xx
  * integrity, -9xx internal. A number never changes its meaning. @since 0.1.0
@@ -818,6 +823,11 @@ typedef struct ll_late_failure {
    */
   const char *message;
 } ll_late_failure;
+
+/**
+ * A batch. 0 is no handle. @since 0.1.0
+ */
+typedef uint64_t ll_batch;
 
 /**
  * Success.
@@ -3113,6 +3123,303 @@ void ll_late_failure_init(struct ll_late_failure *failure);
  */
 LL_API
 void ll_late_failures_free(ll_late_failures handle);
+
+/**
+ * Begins a batch: operations that are committed together. All take effect or none does, and others see all of them at
+ * once. What is added is checked as far as that goes without looking at the filespace; ll_batch_commit does the rest.
+ * A batch has at most 200,000 operations, and 64 MiB of paths and attributes. Content is stored while it is added.
+ *
+ * @param filespace The filespace.
+ * @param batch Receives the handle.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: free it with ll_batch_free; it goes with its filespace handle
+ * Threads: any; calls on one batch take turns. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY. @since 0.1.0
+ */
+LL_API
+ll_status ll_batch_new(ll_filespace filespace,
+                       ll_batch *batch,
+                       struct ll_error *err);
+
+/**
+ * Adds what ll_fs_create_dir does.
+ *
+ * @param batch The batch.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG. @since 0.1.0
+ */
+LL_API
+ll_status ll_batch_create_dir(ll_batch batch,
+                              const char *path,
+                              struct ll_error *err);
+
+/**
+ * Adds what ll_fs_delete_dir does.
+ *
+ * @param batch The batch.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param recursive Not 0: with everything below it.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG. @since 0.1.0
+ */
+LL_API
+ll_status ll_batch_delete_dir(ll_batch batch,
+                              const char *path,
+                              int32_t recursive,
+                              struct ll_error *err);
+
+/**
+ * Adds what ll_fs_delete does.
+ *
+ * @param batch The batch.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG. @since 0.1.0
+ */
+LL_API
+ll_status ll_batch_delete(ll_batch batch,
+                          const char *path,
+                          struct ll_error *err);
+
+/**
+ * Adds what ll_fs_move does.
+ *
+ * @param batch The batch.
+ * @param from The path that it has.
+ * @param to The path that it gets.
+ * @param flags LL_MOVE_REPLACE or 0.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG, LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+ */
+LL_API
+ll_status ll_batch_move(ll_batch batch,
+                        const char *from,
+                        const char *to,
+                        uint32_t flags,
+                        struct ll_error *err);
+
+/**
+ * Adds what ll_fs_copy does.
+ *
+ * @param batch The batch.
+ * @param from The path of the file.
+ * @param to The path of the copy.
+ * @param flags LL_NOFOLLOW, LL_COPY_REPLACE, both or 0.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG, LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+ */
+LL_API
+ll_status ll_batch_copy(ll_batch batch,
+                        const char *from,
+                        const char *to,
+                        uint32_t flags,
+                        struct ll_error *err);
+
+/**
+ * Adds what ll_fs_truncate does.
+ *
+ * @param batch The batch.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param size The new size in bytes, at most 2^63-1.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG. @since 0.1.0
+ */
+LL_API
+ll_status ll_batch_truncate(ll_batch batch,
+                            const char *path,
+                            uint64_t size,
+                            struct ll_error *err);
+
+/**
+ * Adds what ll_fs_write_file does.
+ *
+ * @param batch The batch.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param content The content; ignored if `len` is 0.
+ * @param len Its bytes.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until earlier content is stored, when much of it waits.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG, LL_ERR_NOT_LINKED,
+ * LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_NO_MEMORY, LL_ERR_IO. @since 0.1.0
+ */
+LL_API
+ll_status ll_batch_write_file(ll_batch batch,
+                              const char *path,
+                              const void *content,
+                              size_t len,
+                              struct ll_error *err);
+
+/**
+ * Adds what ll_fs_create_symlink does.
+ *
+ * @param batch The batch.
+ * @param target Where it leads, 1 to 4096 bytes; need not exist.
+ * @param path The link's own path.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG. @since 0.1.0
+ */
+LL_API
+ll_status ll_batch_create_symlink(ll_batch batch,
+                                  const char *target,
+                                  const char *path,
+                                  struct ll_error *err);
+
+/**
+ * Adds what ll_fs_create_hard_link does.
+ *
+ * @param batch The batch.
+ * @param existing The path of the file or symbolic link.
+ * @param path Its new path.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG. @since 0.1.0
+ */
+LL_API
+ll_status ll_batch_create_hard_link(ll_batch batch,
+                                    const char *existing,
+                                    const char *path,
+                                    struct ll_error *err);
+
+/**
+ * Adds what ll_fs_set_times does.
+ *
+ * @param batch The batch.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param flags LL_NOFOLLOW or 0.
+ * @param atime_ns Nanoseconds since 1970, or LL_TIME_OMIT.
+ * @param mtime_ns Nanoseconds since 1970, or LL_TIME_OMIT.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG, LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+ */
+LL_API
+ll_status ll_batch_set_times(ll_batch batch,
+                             const char *path,
+                             uint32_t flags,
+                             int64_t atime_ns,
+                             int64_t mtime_ns,
+                             struct ll_error *err);
+
+/**
+ * Adds what ll_fs_set_mode does.
+ *
+ * @param batch The batch.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param mode 0 to 07777.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG. @since 0.1.0
+ */
+LL_API
+ll_status ll_batch_set_mode(ll_batch batch,
+                            const char *path,
+                            uint32_t mode,
+                            struct ll_error *err);
+
+/**
+ * Adds what ll_fs_set_owner does.
+ *
+ * @param batch The batch.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param uid The owner.
+ * @param gid The group.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG. @since 0.1.0
+ */
+LL_API
+ll_status ll_batch_set_owner(ll_batch batch,
+                             const char *path,
+                             uint32_t uid,
+                             uint32_t gid,
+                             struct ll_error *err);
+
+/**
+ * Adds what ll_fs_set_xattr does.
+ *
+ * @param batch The batch.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param flags LL_NOFOLLOW or 0, and LL_XATTR_CREATE, LL_XATTR_REPLACE or none of them.
+ * @param name The attribute's name, 1 to 255 bytes.
+ * @param value The value; ignored if `len` is 0.
+ * @param len Its bytes, at most 65536.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG, LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+ */
+LL_API
+ll_status ll_batch_set_xattr(ll_batch batch,
+                             const char *path,
+                             uint32_t flags,
+                             const char *name,
+                             const void *value,
+                             size_t len,
+                             struct ll_error *err);
+
+/**
+ * Adds what ll_fs_remove_xattr does.
+ *
+ * @param batch The batch.
+ * @param path The path: absolute, '/'-separated, at most 4096 bytes.
+ * @param flags LL_NOFOLLOW or 0.
+ * @param name The attribute's name, 1 to 255 bytes.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG, LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+ */
+LL_API
+ll_status ll_batch_remove_xattr(ll_batch batch,
+                                const char *path,
+                                uint32_t flags,
+                                const char *name,
+                                struct ll_error *err);
+
+/**
+ * Commits a batch: all of its operations take effect, in their order, or none does. In relaxed mode it returns when
+ * this link sees them. Afterwards the batch is empty and can be used again; after a failure it is as it was and may be
+ * committed again, unless the error says LL_ERROR_MAYBE_APPLIED.
+ *
+ * @param batch The batch.
+ * @param failed Receives the index of the operation that is to blame, counted from 0 in the order of the calls;
+ * LL_NO_OPERATION if none is. May be NULL.
+ * @param err Detail of a failure, or NULL: what the function that does the operation alone would say.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, what the operations can fail with. @since 0.1.0
+ */
+LL_API
+ll_status ll_batch_commit(ll_batch batch,
+                          uint64_t *failed,
+                          struct ll_error *err);
+
+/**
+ * How many operations a batch has.
+ *
+ * @param batch The batch.
+ * @param count Receives the number.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API ll_status ll_batch_count(ll_batch batch, size_t *count, struct ll_error *err);
+
+/**
+ * Frees a batch; what was not committed is dropped. Never blocks on log or store and never fails; a handle that is 0
+ * or already freed is ignored.
+ *
+ * @param handle The handle.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+void ll_batch_free(ll_batch handle);
 
 #ifdef __cplusplus
 }  // extern "C"

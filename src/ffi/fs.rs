@@ -42,7 +42,7 @@ pub const LL_COPY_REPLACE: u32 = 2;
 pub const LL_TIME_OMIT: i64 = i64::MIN;
 
 /// Permission bits of directories that are made.
-const DIRECTORY_MODE: u32 = 0o755;
+pub(super) const DIRECTORY_MODE: u32 = 0o755;
 /// Permission bits of files that are made.
 pub(super) const FILE_MODE: u32 = 0o644;
 
@@ -122,7 +122,7 @@ pub(super) fn check_flags(flags: u32, known: u32) -> Result<()> {
 }
 
 /// Permission bits of the caller's.
-fn permissions(mode: u32) -> Result<u32> {
+pub(super) fn permissions(mode: u32) -> Result<u32> {
     match mode & !MODE_MASK {
         0 => Ok(mode),
         _ => Err(Error::new(Status::InvalidArgument, "mode: it is above 07777")),

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::batch::BatchHandle;
 use super::dir::DirHandle;
 use super::error::{self, ll_error};
 use super::file::FileHandle;
@@ -64,6 +65,12 @@ fn poison(subject: u64) {
     }
     if let Some(file) = handle::peek::<FileHandle>(subject) {
         file.0.link().poison();
+    }
+    if let Some(batch) = handle::peek::<BatchHandle>(subject) {
+        // Its own lock may be held by the panic that is under way in another call.
+        if let Some(batch) = batch.0.try_lock() {
+            batch.link().poison();
+        }
     }
     if let Some(dir) = handle::peek::<DirHandle>(subject) {
         dir.directory.link().poison();

@@ -26,6 +26,7 @@ pub(crate) enum HandleKind {
     LateFailures = 9,
     Dir = 10,
     Xattrs = 11,
+    Batch = 12,
 }
 
 /// An object that handles of one kind stand for.

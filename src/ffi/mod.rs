@@ -24,6 +24,7 @@ pub mod status;
 mod structs;
 mod text;
 
+pub mod batch;
 pub mod config;
 pub mod daemon;
 pub mod dir;

@@ -11,7 +11,7 @@ use super::handle::{self, HandleKind, Object};
 use super::status::ll_status;
 use super::structs::{Sized32, check_out, init, put_struct};
 use super::text::{buffer, clear, data, path_of, put, text};
-use crate::error::{Error, Status};
+use crate::error::{Error, Result, Status};
 use crate::state::ops::XattrMode;
 
 /// A list of extended attributes. 0 is no handle. @since 0.1.0
@@ -115,15 +115,7 @@ pub unsafe extern "C" fn ll_fs_set_xattr(
     // SAFETY: pointers are as documented; each is checked for NULL where it is used.
     guard(filespace, err, || unsafe {
         check_flags(flags, LL_NOFOLLOW | LL_XATTR_CREATE | LL_XATTR_REPLACE)?;
-        let mode = match (flags & LL_XATTR_CREATE != 0, flags & LL_XATTR_REPLACE != 0) {
-            (false, false) => XattrMode::Either,
-            (true, false) => XattrMode::Create,
-            (false, true) => XattrMode::Replace,
-            (true, true) => {
-                let what = "flags: LL_XATTR_CREATE and LL_XATTR_REPLACE exclude each other";
-                return Err(Error::new(Status::InvalidArgument, what));
-            }
-        };
+        let mode = xattr_mode(flags)?;
         let (path, name, value) = (path_of(path, "path")?, text(name, "name")?, data(value, len, "value")?);
         linked(filespace)?.0.fs().set_xattr(&path, name, value, mode, flags & LL_NOFOLLOW == 0)
     })
@@ -255,4 +247,17 @@ pub unsafe extern "C" fn ll_xattrs_free(handle: ll_xattrs) {
 pub unsafe extern "C" fn ll_xattr_init(xattr: *mut ll_xattr) {
     // SAFETY: NULL, or a whole struct by contract.
     unsafe { init(xattr) }
+}
+
+/// What flags say of the attribute that is set.
+pub(super) fn xattr_mode(flags: u32) -> Result<XattrMode> {
+    match (flags & LL_XATTR_CREATE != 0, flags & LL_XATTR_REPLACE != 0) {
+        (false, false) => Ok(XattrMode::Either),
+        (true, false) => Ok(XattrMode::Create),
+        (false, true) => Ok(XattrMode::Replace),
+        (true, true) => {
+            let what = "flags: LL_XATTR_CREATE and LL_XATTR_REPLACE exclude each other";
+            Err(Error::new(Status::InvalidArgument, what))
+        }
+    }
 }

@@ -211,14 +211,16 @@ impl Batch {
                 Ok(Ok(_)) => break,
                 Ok(Err(CommitError::Refused(refusal))) => {
                     // Others were faster. The next plan says which change cannot be, or the next commit works.
-                    blamed.set(None);
                     refusals += 1;
+                    fresh = true;
+                    fs.link.refresh().map_err(whole)?;
+                    let planned = fs.link.read(|view| self.plan(view, &author, &inos, &blamed));
                     let may_try = refusals < 3 || refusal == Refusal::StalePath;
-                    if may_try && Instant::now() < deadline {
-                        fs.link.refresh().map_err(whole)?;
-                        continue;
+                    match planned {
+                        Ok(_) if may_try && Instant::now() < deadline => continue,
+                        Ok(_) => refused(refusal, self.changes[0].paths().0),
+                        Err(error) => error,
                     }
-                    refused(refusal, self.changes[0].paths().0)
                 }
                 Ok(Err(error)) => failed(error, self.changes[0].paths().0),
                 Err(_) if !fresh => {
@@ -229,7 +231,9 @@ impl Batch {
                 Err(error) => error,
             };
             self.is_spent = error.is_maybe_applied();
-            return Err(BatchFailure { index: blamed.get(), error });
+            // A log or store that fails is no change's fault.
+            let index = blamed.get().filter(|_| !error.status().is_retryable());
+            return Err(BatchFailure { index, error });
         }
         let changes = std::mem::take(&mut self.changes);
         self.bytes = 0;

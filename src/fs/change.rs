@@ -278,11 +278,15 @@ pub(super) fn create(
     means: &Means<'_>,
 ) -> Result<(Vec<Hop>, Op), ReadError> {
     let place = resolve(state, means.root, path, Last::Follow)?;
-    if place.found.as_ref().is_some_and(|(_, inode)| inode.kind() != Kind::File) {
-        return Err(Error::new(Status::IsADirectory, "it is a directory").on_path(path.text()).into());
-    }
-    if place.must_be_dir() {
-        return refuse(Status::IsADirectory, "the path ends in '/'", path);
+    match &place.found {
+        Some((_, inode)) if inode.kind() != Kind::File => {
+            return refuse(Status::IsADirectory, "it is a directory", path);
+        }
+        Some(_) if place.must_be_dir() => {
+            return refuse(Status::NotADirectory, "the path ends in '/' but is a file", path);
+        }
+        None if place.must_be_dir() => return refuse(Status::IsADirectory, "the path ends in '/'", path),
+        Some(_) | None => {}
     }
     let create = Create {
         parent: place.parent.0,

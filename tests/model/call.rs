@@ -27,6 +27,8 @@ pub enum Call {
     /// Bytes and entries.
     SetQuota(u64, u64),
     Truncate(String, u64),
+    /// All or none of them.
+    Batch(Vec<Call>),
     WriteFile(String, Data),
     AppendFile(String, Data),
     ReadFile(String),
@@ -83,8 +85,8 @@ impl Call {
     /// Whether it changes the tree, if it succeeds.
     pub fn changes(&self) -> bool {
         use Call::{
-            AppendFile, Copy, Create, CreateDir, Delete, DeleteDir, HardLink, Move, RemoveXattr, SetMode,
-            SetQuota, SetXattr, Symlink, Truncate, WriteFile,
+            AppendFile, Batch, Copy, Create, CreateDir, Delete, DeleteDir, HardLink, Move, RemoveXattr,
+            SetMode, SetQuota, SetXattr, Symlink, Truncate, WriteFile,
         };
         matches!(
             self,
@@ -101,9 +103,16 @@ impl Call {
                 | HardLink(..)
                 | SetMode(..)
                 | Truncate(..)
+                | Batch(_)
                 | WriteFile(..)
                 | AppendFile(..)
         )
+    }
+
+    /// Whether it can be a part of a batch.
+    pub fn goes_into_a_batch(&self) -> bool {
+        self.changes()
+            && !matches!(self, Call::Create(..) | Call::SetQuota(..) | Call::AppendFile(..) | Call::Batch(_))
     }
 
     /// Whether it opens a file for `w`, which asks nothing of the log: what it sees may be old, and only
@@ -153,6 +162,8 @@ pub enum Reply {
     /// Names and bytes of the values.
     Xattrs(Vec<(String, u64)>),
     Counts([u64; 4]),
+    /// The call of a batch that is to blame, and why.
+    Failed(usize, i32),
 }
 
 /// What there is to see of a file. The number is compared only for what it is the same as.
@@ -180,6 +191,7 @@ impl std::fmt::Debug for Reply {
             Reply::Entries(entries) => f.debug_list().entries(entries).finish(),
             Reply::Xattrs(xattrs) => xattrs.fmt(f),
             Reply::Counts(counts) => counts.fmt(f),
+            Reply::Failed(at, status) => write!(f, "call {at} failed: {status}"),
         }
     }
 }
@@ -282,9 +294,16 @@ impl Calls<'_> {
         }
     }
 
+    /// Changes that are to be made together.
+    fn batch(&self) -> Call {
+        let count = 1 + self.below(6);
+        let calls = std::iter::repeat_with(|| self.next()).filter(Call::goes_into_a_batch);
+        Call::Batch(calls.take(count).collect())
+    }
+
     pub fn next(&self) -> Call {
         let slot = self.below(SLOTS);
-        match self.below(115) {
+        match self.below(120) {
             0..8 => Call::CreateDir(self.path()),
             8..10 => Call::DeleteDir(self.path(), self.one_in(2)),
             10..14 => Call::Delete(self.path()),
@@ -324,7 +343,8 @@ impl Calls<'_> {
             91 => Call::Refresh(slot),
             92..98 => Call::Close(slot),
             98..100 => Call::Free(slot),
-            _ => self.further(),
+            100..115 => self.further(),
+            _ => self.batch(),
         }
     }
 }

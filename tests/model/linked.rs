@@ -66,10 +66,43 @@ impl Linked {
         self.abi.entry(self.filespace, path, false).expect("it is in the model").file_id
     }
 
+    /// Adds a call to a batch.
+    fn add(&self, batch: u64, call: &Call) -> Result<(), Failed> {
+        let abi = &self.abi;
+        match call {
+            Call::CreateDir(path) => abi.batch_create_dir(batch, path),
+            Call::DeleteDir(path, recursive) => abi.batch_delete_dir(batch, path, *recursive),
+            Call::Delete(path) => abi.batch_delete(batch, path),
+            Call::Move(from, to, replace) => abi.batch_move(batch, from, to, *replace),
+            Call::Symlink(target, path) => abi.batch_symlink(batch, target, path),
+            Call::HardLink(existing, path) => abi.batch_hard_link(batch, existing, path),
+            Call::Copy(from, to, replace, follow) => abi.batch_copy(batch, from, to, *replace, *follow),
+            Call::SetMode(path, mode) => abi.batch_set_mode(batch, path, *mode),
+            Call::SetXattr(path, name, value, mode, follow) => {
+                abi.batch_set_xattr(batch, path, name, &value.bytes(), *mode, *follow)
+            }
+            Call::RemoveXattr(path, name, follow) => abi.batch_remove_xattr(batch, path, name, *follow),
+            Call::Truncate(path, size) => abi.batch_truncate(batch, path, *size),
+            Call::WriteFile(path, data) => abi.batch_write_file(batch, path, &data.bytes()),
+            other => panic!("{other:?} does not go into a batch"),
+        }
+    }
+
     fn run(&mut self, call: &Call) -> Result<Reply, Failed> {
         let (abi, fs) = (&self.abi, self.filespace);
         let done = |()| Reply::Done;
         match call {
+            Call::Batch(calls) => {
+                let batch = abi.batch(fs)?;
+                let added = calls.iter().try_for_each(|call| self.add(batch, call));
+                let committed = added.and_then(|()| match abi.batch_commit(batch) {
+                    (Ok(()), _) => Ok(Reply::Done),
+                    (Err(failed), Some(at)) => Ok(Reply::Failed(at as usize, failed.status)),
+                    (Err(failed), None) => Err(failed),
+                });
+                abi.batch_free(batch);
+                committed
+            }
             Call::CreateDir(path) => abi.create_dir(fs, path).map(done),
             Call::DeleteDir(path, recursive) => abi.delete_dir(fs, path, *recursive).map(done),
             Call::Delete(path) => abi.delete(fs, path).map(done),

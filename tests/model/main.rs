@@ -54,16 +54,7 @@ fn run(abi: &Rc<Abi>, seed: u64, clients: usize, calls: u64, is_relaxed: bool) {
         let client = (random.next_u64() % clients as u64) as usize;
         if is_relaxed && client != last {
             // What the barrier would publish is published one by one, as the model has it.
-            for slot in 0..call::SLOTS {
-                let mut model = Model { tree: &mut tree, opened: &mut opened[last] };
-                let (flush, free) = (Call::Flush(slot), Call::Free(slot));
-                let flushed = model.call(&flush);
-                assert_eq!(real[last].call(&flush), flushed, "seed {seed}, call {n}: {flush:?}");
-                if flushed.is_err() {
-                    // The barrier would fail too.
-                    assert_eq!(real[last].call(&free), model.call(&free));
-                }
-            }
+            settle_files(seed, n, &mut Model { tree: &mut tree, opened: &mut opened[last] }, &mut real[last]);
             real[last].hand_over(&real[client]);
             last = client;
         }
@@ -74,6 +65,16 @@ fn run(abi: &Rc<Abi>, seed: u64, clients: usize, calls: u64, is_relaxed: bool) {
             continue;
         }
         let call = source.next();
+        if matches!(call, Call::Batch(_)) {
+            // What it would publish first is published one by one, as the model has it.
+            settle_files(
+                seed,
+                n,
+                &mut Model { tree: &mut tree, opened: &mut opened[client] },
+                &mut real[client],
+            );
+        }
+        let mut model = Model { tree: &mut tree, opened: &mut opened[client] };
         if call.opens_blindly() {
             real[client].call(&Call::Counts).expect("counts");
         }
@@ -96,6 +97,18 @@ fn run(abi: &Rc<Abi>, seed: u64, clients: usize, calls: u64, is_relaxed: bool) {
         drop(real);
     }
     compare(seed, calls, &mut tree, &[Opened::default()], &mut [Linked::new(abi, &url, &token, is_relaxed)]);
+}
+
+/// Publishes what the open files of a client have; those that cannot are freed.
+fn settle_files(seed: u64, n: u64, model: &mut Model<'_>, real: &mut Linked) {
+    for slot in 0..call::SLOTS {
+        let (flush, free) = (Call::Flush(slot), Call::Free(slot));
+        let flushed = model.call(&flush);
+        assert_eq!(real.call(&flush), flushed, "seed {seed}, call {n}: {flush:?}");
+        if flushed.is_err() {
+            assert_eq!(real.call(&free), model.call(&free));
+        }
+    }
 }
 
 fn provision(abi: &Abi, url: &str, token: &str) {

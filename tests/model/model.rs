@@ -106,6 +106,35 @@ struct Resolved {
     slash: bool,
 }
 
+/// What a call says without looking at the tree.
+fn check_arguments(call: &Call) -> Res<()> {
+    let is_name = |name: &String| (1..=255).contains(&name.len());
+    match call {
+        Call::CreateDir(path)
+        | Call::DeleteDir(path, _)
+        | Call::Delete(path)
+        | Call::SetMode(path, _)
+        | Call::Truncate(path, _)
+        | Call::WriteFile(path, _) => parse(path).map(drop),
+        Call::Move(from, to, _) | Call::HardLink(from, to) | Call::Copy(from, to, ..) => {
+            parse(from).and(parse(to)).map(drop)
+        }
+        Call::Symlink(target, path) => {
+            parse(path)?;
+            if (1..=4096).contains(&target.len()) { Ok(()) } else { Err(Status::InvalidArgument) }
+        }
+        Call::SetXattr(path, name, data, ..) => {
+            parse(path)?;
+            if is_name(name) && data.len <= 65536 { Ok(()) } else { Err(Status::InvalidArgument) }
+        }
+        Call::RemoveXattr(path, name, _) => {
+            parse(path)?;
+            if is_name(name) { Ok(()) } else { Err(Status::InvalidArgument) }
+        }
+        _ => Ok(()),
+    }
+}
+
 fn parse(text: &str) -> Res<Path> {
     if !text.starts_with('/') {
         return Err(Status::InvalidPath);
@@ -313,6 +342,17 @@ impl Client for Model<'_> {
 impl Model<'_> {
     fn run(&mut self, call: &Call) -> Res<Reply> {
         match call {
+            Call::Batch(calls) => {
+                calls.iter().try_for_each(check_arguments)?;
+                let before = (self.tree.clone(), self.opened.clone());
+                for (n, call) in calls.iter().enumerate() {
+                    if let Err(status) = self.run(call) {
+                        (*self.tree, *self.opened) = before;
+                        return Ok(Reply::Failed(n, status.code()));
+                    }
+                }
+                Ok(Reply::Done)
+            }
             Call::CreateDir(path) => {
                 let path = parse(path)?;
                 self.within_quota(|model| model.create_dir(&path))

@@ -13,7 +13,8 @@ use lucidlink::env::Env;
 use lucidlink::error::{Error, Result, Status};
 use lucidlink::filespace::genesis::{Genesis, log_id};
 use lucidlink::filespace::{CommitMode, Link, LinkOptions, LinkParts};
-use lucidlink::fs::{Attributes, Entry as Found, FileSystem, Mode, Path};
+use lucidlink::fs::batch::BatchFailure;
+use lucidlink::fs::{Attributes, Batch, Entry as Found, FileSystem, Mode, Path};
 use lucidlink::ids::LogId;
 use lucidlink::log::CommitLog;
 use lucidlink::log::faulty::FaultyLog;
@@ -120,6 +121,17 @@ impl Simulated {
         let path = |text: &String| Path::parse(text);
         let done = |()| Reply::Done;
         match call {
+            Call::Batch(calls) => {
+                let mut batch = Batch::new(fs)?;
+                calls.iter().try_for_each(|call| add(&mut batch, call))?;
+                match batch.commit() {
+                    Ok(()) => Ok(Reply::Done),
+                    Err(BatchFailure { index: Some(at), error }) => {
+                        Ok(Reply::Failed(at, error.status().code()))
+                    }
+                    Err(failure) => Err(failure.error),
+                }
+            }
             Call::CreateDir(at) => fs.create_dir(&path(at)?, 0o755).map(done),
             Call::DeleteDir(at, recursive) => fs.delete_dir(&path(at)?, *recursive).map(done),
             Call::Delete(at) => fs.delete(&path(at)?).map(done),
@@ -174,6 +186,31 @@ impl Simulated {
             }
             _ => Err(Error::new(Status::Internal, "quotas and calls on open files are not simulated")),
         }
+    }
+}
+
+/// Adds a call to a batch.
+fn add(batch: &mut Batch, call: &Call) -> Result<()> {
+    let path = |text: &String| Path::parse(text);
+    match call {
+        Call::CreateDir(at) => batch.create_dir(&path(at)?, 0o755),
+        Call::DeleteDir(at, recursive) => batch.delete_dir(&path(at)?, *recursive),
+        Call::Delete(at) => batch.delete(&path(at)?),
+        Call::Move(from, to, replace) => batch.rename(&path(from)?, &path(to)?, *replace),
+        Call::Symlink(target, at) => batch.create_symlink(target, &path(at)?),
+        Call::Copy(from, to, replace, follow) => batch.copy(&path(from)?, &path(to)?, *replace, *follow),
+        Call::SetMode(at, mode) => {
+            let set = Attributes { mode: Some(*mode), ..Attributes::default() };
+            batch.set_attributes(&path(at)?, set, true)
+        }
+        Call::SetXattr(at, name, value, mode, follow) => {
+            let mode = [XattrMode::Either, XattrMode::Create, XattrMode::Replace][*mode as usize];
+            batch.set_xattr(&path(at)?, name, &value.bytes(), mode, *follow)
+        }
+        Call::RemoveXattr(at, name, follow) => batch.remove_xattr(&path(at)?, name, *follow),
+        Call::Truncate(at, size) => batch.truncate(&path(at)?, *size),
+        Call::WriteFile(at, data) => batch.write_file(&path(at)?, &data.bytes(), 0o644),
+        other => panic!("{other:?} does not go into a batch"),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::call::{Answer, Call, Client};
+use super::call::{Answer, Call, Client, Reply};
 use super::model::{Model, Opened, Tree};
 
 /// A tree, and the calls of clients that may still take effect on it.
@@ -75,7 +75,8 @@ impl Worlds {
             }
             Outcome::Answered(answer) => self.0.retain_mut(|world| world.answer(call) == *answer),
         }
-        if call.changes() && matches!(outcome, Outcome::Answered(Ok(_))) {
+        let has_changed = |reply: &Reply| call.changes() && !matches!(reply, Reply::Failed(..));
+        if matches!(outcome, Outcome::Answered(Ok(reply)) if has_changed(reply)) {
             self.0.iter_mut().for_each(|world| drop(world.open.remove(&client)));
         }
         self.merge();

@@ -249,6 +249,102 @@ impl Abi {
         call!(self, filespace::ll_filespace_set_quota(filespace => u64, bytes => u64, entries => u64))
     }
 
+    pub fn batch(&self, filespace: u64) -> Res<u64> {
+        let mut batch = 0;
+        call!(self, batch::ll_batch_new(filespace => u64, &raw mut batch => *mut u64))?;
+        Ok(batch)
+    }
+
+    /// With the index of the operation that is to blame.
+    pub fn batch_commit(&self, batch: u64) -> (Res<()>, Option<u64>) {
+        let mut failed = 0;
+        let committed = call!(self, batch::ll_batch_commit(batch => u64, &raw mut failed => *mut u64));
+        (committed, (failed != ffi::batch::LL_NO_OPERATION).then_some(failed))
+    }
+
+    pub fn batch_free(&self, batch: u64) {
+        free!(self, batch::ll_batch_free(batch));
+    }
+
+    pub fn batch_create_dir(&self, batch: u64, path: &str) -> Res<()> {
+        let path = c(path);
+        call!(self, batch::ll_batch_create_dir(batch => u64, path.as_ptr() => *const c_char))
+    }
+
+    pub fn batch_delete_dir(&self, batch: u64, path: &str, recursive: bool) -> Res<()> {
+        let path = c(path);
+        call!(self, batch::ll_batch_delete_dir(batch => u64, path.as_ptr() => *const c_char,
+            i32::from(recursive) => i32))
+    }
+
+    pub fn batch_delete(&self, batch: u64, path: &str) -> Res<()> {
+        let path = c(path);
+        call!(self, batch::ll_batch_delete(batch => u64, path.as_ptr() => *const c_char))
+    }
+
+    pub fn batch_move(&self, batch: u64, from: &str, to: &str, replace: bool) -> Res<()> {
+        let (from, to) = (c(from), c(to));
+        call!(self, batch::ll_batch_move(batch => u64, from.as_ptr() => *const c_char,
+            to.as_ptr() => *const c_char, u32::from(replace) => u32))
+    }
+
+    pub fn batch_symlink(&self, batch: u64, target: &str, path: &str) -> Res<()> {
+        let (target, path) = (c(target), c(path));
+        call!(self, batch::ll_batch_create_symlink(batch => u64, target.as_ptr() => *const c_char,
+            path.as_ptr() => *const c_char))
+    }
+
+    pub fn batch_hard_link(&self, batch: u64, existing: &str, path: &str) -> Res<()> {
+        let (existing, path) = (c(existing), c(path));
+        call!(self, batch::ll_batch_create_hard_link(batch => u64, existing.as_ptr() => *const c_char,
+            path.as_ptr() => *const c_char))
+    }
+
+    pub fn batch_copy(&self, batch: u64, from: &str, to: &str, replace: bool, follow: bool) -> Res<()> {
+        let (from, to) = (c(from), c(to));
+        let flags = u32::from(!follow) * ffi::fs::LL_NOFOLLOW + u32::from(replace) * ffi::fs::LL_COPY_REPLACE;
+        call!(self, batch::ll_batch_copy(batch => u64, from.as_ptr() => *const c_char,
+            to.as_ptr() => *const c_char, flags => u32))
+    }
+
+    pub fn batch_set_mode(&self, batch: u64, path: &str, mode: u32) -> Res<()> {
+        let path = c(path);
+        call!(self, batch::ll_batch_set_mode(batch => u64, path.as_ptr() => *const c_char, mode => u32))
+    }
+
+    pub fn batch_set_xattr(
+        &self,
+        batch: u64,
+        path: &str,
+        name: &str,
+        value: &[u8],
+        mode: u32,
+        follow: bool,
+    ) -> Res<()> {
+        let (path, name) = (c(path), c(name));
+        let mode = [0, ffi::xattr::LL_XATTR_CREATE, ffi::xattr::LL_XATTR_REPLACE][mode as usize];
+        let flags = u32::from(!follow) * ffi::fs::LL_NOFOLLOW + mode;
+        call!(self, batch::ll_batch_set_xattr(batch => u64, path.as_ptr() => *const c_char, flags => u32,
+            name.as_ptr() => *const c_char, value.as_ptr().cast() => *const c_void, value.len() => usize))
+    }
+
+    pub fn batch_remove_xattr(&self, batch: u64, path: &str, name: &str, follow: bool) -> Res<()> {
+        let (path, name) = (c(path), c(name));
+        call!(self, batch::ll_batch_remove_xattr(batch => u64, path.as_ptr() => *const c_char,
+            u32::from(!follow) * ffi::fs::LL_NOFOLLOW => u32, name.as_ptr() => *const c_char))
+    }
+
+    pub fn batch_truncate(&self, batch: u64, path: &str, size: u64) -> Res<()> {
+        let path = c(path);
+        call!(self, batch::ll_batch_truncate(batch => u64, path.as_ptr() => *const c_char, size => u64))
+    }
+
+    pub fn batch_write_file(&self, batch: u64, path: &str, content: &[u8]) -> Res<()> {
+        let path = c(path);
+        call!(self, batch::ll_batch_write_file(batch => u64, path.as_ptr() => *const c_char,
+            content.as_ptr().cast() => *const c_void, content.len() => usize))
+    }
+
     pub fn delete_dir(&self, filespace: u64, path: &str, recursive: bool) -> Res<()> {
         let path = c(path);
         call!(self, fs::ll_fs_delete_dir(filespace => u64, path.as_ptr() => *const c_char, i32::from(recursive) => i32))
