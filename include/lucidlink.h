@@ -40,7 +40,7 @@
 #define LL_INVALID_HANDLE ((uint64_t)0)
 
 /** Initial values of structs: their size, and all else zero. */
-#define LL_ERROR_INIT { (uint32_t)sizeof(ll_error), 0, 0, 0, 0u, 0u, { 0 }, { 0 } }
+#define LL_ERROR_INIT { (uint32_t)sizeof(ll_error), 0, 0, 0, 0u, 0u, { 0 }, { 0 }, { 0 } }
 #define LL_CONFIG_KEY_INIT { (uint32_t)sizeof(ll_config_key), 0u, NULL, NULL, NULL, NULL }
 #define LL_STORAGE_OPTIONS_INIT { (uint32_t)sizeof(ll_storage_options), 0u, 0u, 0u, NULL }
 #define LL_DAEMON_STATE_INIT { (uint32_t)sizeof(ll_daemon_state), 0u, 0u, 0u }
@@ -274,6 +274,11 @@ typedef struct ll_error {
    * What failed, on what, and what to do; UTF-8, cut at a character's end if it is long.
    */
   char message[512];
+  /**
+   * The path that the call failed on, empty if it was on none; UTF-8, cut at a character's end if it is longer than
+   * 1023 bytes.
+   */
+  char path[1024];
 } ll_error;
 
 /**
@@ -1160,7 +1165,7 @@ LL_API const char *ll_last_error_message(void);
 LL_API void ll_last_error(struct ll_error *err);
 
 /**
- * The whole path of the last failure on this thread, which the message may show shortened.
+ * The whole path of the last failure on this thread, which message and record may show shortened.
  *
  * @param buf Receives the path, NUL-terminated if `cap` > 0; may be NULL if `cap` is 0.
  * @param cap Bytes that `buf` has.
@@ -1557,7 +1562,7 @@ LL_API ll_status ll_filespaces_count(ll_filespaces list, size_t *count, struct l
  * @param index From 0 on.
  * @param info Receives the entry; set its struct_size.
  * @param err Detail of a failure, or NULL.
- * Ownership: the strings belong to the list
+ * Ownership: the strings belong to the list: they are there until ll_filespaces_free
  * Threads: any. Blocking: no.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
  */
@@ -1766,7 +1771,7 @@ LL_API ll_status ll_accounts_count(ll_accounts list, size_t *count, struct ll_er
  * @param index From 0 on.
  * @param info Receives the entry; set its struct_size.
  * @param err Detail of a failure, or NULL.
- * Ownership: the strings belong to the list
+ * Ownership: the strings belong to the list: they are there until ll_accounts_free
  * Threads: any. Blocking: no.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
  */
@@ -2125,7 +2130,7 @@ LL_API ll_status ll_entries_count(ll_entries entries, size_t *count, struct ll_e
  * @param index From 0 on.
  * @param entry Receives the entry; set its struct_size.
  * @param err Detail of a failure, or NULL.
- * Ownership: the name belongs to the list
+ * Ownership: the name belongs to the list: it is there until ll_entries_free
  * Threads: any. Blocking: no.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
  */
@@ -2349,7 +2354,7 @@ ll_status ll_fs_truncate(ll_filespace filespace,
  *
  * @param filespace The filespace.
  * @param path The path: absolute, '/'-separated, at most 4096 bytes.
- * @param buf Receives the content.
+ * @param buf Receives the content; may be NULL if `cap` is 0.
  * @param cap Bytes that `buf` has.
  * @param needed Receives the size of the file in bytes.
  * @param err Detail of a failure, or NULL.

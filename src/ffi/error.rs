@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::ffi::{CString, c_char};
+use std::mem::offset_of;
 
 use super::status::ll_status;
 use super::structs::ABSURD;
@@ -37,7 +38,13 @@ pub struct ll_error {
     pub domain: [c_char; 32],
     /// What failed, on what, and what to do; UTF-8, cut at a character's end if it is long.
     pub message: [c_char; 512],
+    /// The path that the call failed on, empty if it was on none; UTF-8, cut at a character's end if it is longer than
+    /// 1023 bytes.
+    pub path: [c_char; 1024],
 }
+
+/// The size of the first record that there was. Longer ones only added fields at the end.
+const SHORTEST: usize = offset_of!(ll_error, path);
 
 struct Last {
     status: Status,
@@ -94,7 +101,8 @@ fn domain(status: Status) -> &'static str {
     }
 }
 
-/// Writes the record if it is one of a known size; otherwise it is left alone.
+/// Writes the record, but for its size: as much as an older caller's has room for; what a newer caller's has behind
+/// it stays. One of a size that no record can have is left alone.
 fn fill(last: &Last, out: *mut ll_error) {
     if out.is_null() {
         return;
@@ -108,14 +116,18 @@ fn fill(last: &Last, out: *mut ll_error) {
         reserved: 0,
         domain: [0; 32],
         message: [0; 512],
+        path: [0; 1024],
     };
     copy(&mut record.domain, domain(last.status));
     copy(&mut record.message, &last.message.to_string_lossy());
+    copy(&mut record.path, &last.path);
     // SAFETY: the caller passed NULL or a record whose first field says its size; unaligned is fine.
     unsafe {
-        let size = out.cast::<u32>().read_unaligned();
-        if size as usize == size_of::<ll_error>() && size < ABSURD {
-            out.write_unaligned(record);
+        record.struct_size = out.cast::<u32>().read_unaligned();
+        let size = record.struct_size as usize;
+        if (SHORTEST..=ABSURD as usize).contains(&size) {
+            let bytes = size.min(size_of::<ll_error>());
+            out.cast::<u8>().copy_from_nonoverlapping((&raw const record).cast(), bytes);
         }
     }
 }
@@ -170,7 +182,7 @@ pub unsafe extern "C" fn ll_last_error(err: *mut ll_error) {
     LAST.with_borrow(|last| last.iter().for_each(|l| fill(l, err)));
 }
 
-/// The whole path of the last failure on this thread, which the message may show shortened.
+/// The whole path of the last failure on this thread, which message and record may show shortened.
 ///
 /// @param buf Receives the path, NUL-terminated if `cap` > 0; may be NULL if `cap` is 0.
 /// @param cap Bytes that `buf` has.
@@ -185,4 +197,46 @@ pub unsafe extern "C" fn ll_last_error_path(buf: *mut c_char, cap: usize, needed
         let result = unsafe { put_text(buf, cap, needed, path) };
         result.map_or_else(|e| e.status().code(), |()| 0)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::ffi::CStr;
+
+    use super::*;
+
+    /// What a caller whose record has this size gets in it; everything else stays 0xa5.
+    fn filled(size: usize, error: &Error) -> Vec<u8> {
+        let mut bytes = vec![0xa5; 4 * size_of::<ll_error>()];
+        bytes[..4].copy_from_slice(&(size as u32).to_ne_bytes());
+        report(error, bytes.as_mut_ptr().cast());
+        bytes
+    }
+
+    #[test]
+    fn a_record_is_filled_as_far_as_caller_and_library_both_know_it() {
+        let (known, path) = (size_of::<ll_error>(), "/ä".repeat(400));
+        let error = Error::new(Status::NotFound, "no such file").on_path(&path);
+        let whole = filled(known, &error);
+        let text = |at: usize| CStr::from_bytes_until_nul(&whole[at..]).unwrap().to_str().unwrap();
+        assert_eq!(text(offset_of!(ll_error, domain)), "filesystem");
+        assert!(text(offset_of!(ll_error, message)).starts_with("no such file: \"/ä"));
+        assert_eq!(
+            text(offset_of!(ll_error, path)),
+            "/ä".repeat(341),
+            "1023 bytes, a whole character at the end"
+        );
+        for size in [SHORTEST, known, known + 8, ABSURD as usize] {
+            let record = filled(size, &error);
+            let written = size.min(known);
+            assert_eq!(record[..4], (size as u32).to_ne_bytes());
+            assert!(record[4..written] == whole[4..written] && record[written..].iter().all(|b| *b == 0xa5));
+        }
+        for size in [0, 4, SHORTEST - 1, ABSURD as usize + 1] {
+            assert!(filled(size, &error)[4..].iter().all(|b| *b == 0xa5), "{size}");
+        }
+        let other = filled(known, &Error::new(Status::InvalidHandle, "file: stale"));
+        assert!(other[offset_of!(ll_error, path)..known].iter().all(|b| *b == 0), "it was on no path");
+    }
 }

@@ -207,7 +207,7 @@ pub unsafe extern "C" fn ll_entries_count(
 /// @param index From 0 on.
 /// @param entry Receives the entry; set its struct_size.
 /// @param err Detail of a failure, or NULL.
-/// Ownership: the name belongs to the list
+/// Ownership: the name belongs to the list: it is there until ll_entries_free
 /// Threads: any. Blocking: no.
 /// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
 #[unsafe(no_mangle)]
@@ -506,7 +506,7 @@ pub unsafe extern "C" fn ll_fs_truncate(
 ///
 /// @param filespace The filespace.
 /// @param path The path: absolute, '/'-separated, at most 4096 bytes.
-/// @param buf Receives the content.
+/// @param buf Receives the content; may be NULL if `cap` is 0.
 /// @param cap Bytes that `buf` has.
 /// @param needed Receives the size of the file in bytes.
 /// @param err Detail of a failure, or NULL.

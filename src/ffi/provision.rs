@@ -282,7 +282,7 @@ pub unsafe extern "C" fn ll_accounts_count(
 /// @param index From 0 on.
 /// @param info Receives the entry; set its struct_size.
 /// @param err Detail of a failure, or NULL.
-/// Ownership: the strings belong to the list
+/// Ownership: the strings belong to the list: they are there until ll_accounts_free
 /// Threads: any. Blocking: no.
 /// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
 #[unsafe(no_mangle)]

@@ -60,6 +60,7 @@ static void errors_of_the_last_error(ll_filespace fs)
 {
     char path[600], whole[600];
     size_t needed = 0;
+    ll_error record = LL_ERROR_INIT;
 
     FAILS(LL_ERR_INVALID_HANDLE, "filespace", ll_fs_delete, (0, "/x", ERR));
     CHECK(ll_last_error_path(path, sizeof path, &needed) == LL_OK && needed == 1 && path[0] == '\0');
@@ -71,6 +72,8 @@ static void errors_of_the_last_error(ll_filespace fs)
     check_provoked("ll_last_error_path", LL_ERR_BUFFER_TOO_SMALL);
     CHECK(needed == sizeof path && ll_last_error_code() == LL_ERR_NOT_FOUND);
     CHECK(ll_last_error_path(whole, sizeof whole, NULL) == LL_OK && strcmp(whole, path) == 0);
+    CHECK(ll_fs_delete(fs, path, &record) == LL_ERR_NOT_FOUND && strcmp(record.path, path) == 0);
+    CHECK(ll_fs_delete(0, "/x", &record) == LL_ERR_INVALID_HANDLE && record.path[0] == '\0');
 }
 
 static void errors_of_the_daemon(const struct world *world)
