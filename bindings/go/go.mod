@@ -1,0 +1,3 @@
+module github.com/liblucidlink/liblucidlink/bindings/go
+
+go 1.19

@@ -1,0 +1,130 @@
+"""Needs a workspace with the filespace "demo": LUCIDLINK_WORKSPACE_URL and LUCIDLINK_TOKEN say which."""
+
+import concurrent.futures
+import contextlib
+import errno
+import fcntl
+import gc
+import glob
+import hashlib
+import io
+import os
+import random
+import shutil
+import unittest
+from urllib.parse import urlparse
+
+import lucidlink
+
+MIB = 1 << 20
+
+
+@contextlib.contextmanager
+def held_log():
+    """Holds the lock that a commit to the filespace needs, so that commits wait until the block ends."""
+    workspace = urlparse(os.environ["LUCIDLINK_WORKSPACE_URL"]).path
+    [counter] = glob.glob(f"{workspace}/filespaces/*/head")
+    with open(counter, "r+b") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        yield
+
+
+class Linked(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = cls.enterClassContext(lucidlink.Daemon({"network.timeout": "30"}))
+        cls.workspace = cls.enterClassContext(cls.daemon.authenticate(os.environ["LUCIDLINK_TOKEN"]))
+        cls.files = cls.enterClassContext(cls.workspace.link("demo"))
+        cls.files.create_dir("/python")
+
+    def test_quick_start(self):
+        self.files.create_dir("/python/letters")
+        self.files.write_file("/python/letters/first.txt", "grüße\n".encode())
+        with self.files.open("/python/letters/second.txt", "w") as file:
+            file.write(b"two")
+        entries = self.files.read_dir("/python/letters")
+        self.assertEqual([(e.name, e.size, e.is_dir) for e in entries], [("first.txt", 8, False), ("second.txt", 3, False)])
+        self.assertEqual(self.files.read_file("/python/letters/first.txt").decode(), "grüße\n")
+        self.assertTrue(self.files.get_entry("/python/letters").is_dir)
+        self.files.sync_all()
+
+    def test_a_large_file_is_streamed(self):
+        written, chunks = hashlib.sha256(), random.Random(1)
+        with self.files.open("/python/large", "w") as file:
+            for _ in range(64):
+                chunk = chunks.randbytes(MIB)
+                written.update(chunk)
+                file.write(chunk)
+        read, buffer, size = hashlib.sha256(), bytearray(300_000), 0
+        with self.files.open("/python/large") as file:
+            while count := file.readinto(buffer):
+                read.update(memoryview(buffer)[:count])
+                size += count
+        self.assertEqual((size, read.digest()), (64 * MIB, written.digest()))
+        self.assertEqual(hashlib.sha256(self.files.read_file("/python/large")).digest(), written.digest())
+
+    def test_a_file_is_one_of_the_standard_library(self):
+        with self.files.open("/python/lines", "w") as file, io.TextIOWrapper(io.BufferedWriter(file)) as text:
+            print("one", "two", sep="\n", file=text)
+        with io.TextIOWrapper(io.BufferedReader(self.files.open("/python/lines"))) as text:
+            self.assertEqual(list(text), ["one\n", "two\n"])
+        with self.files.open("/python/lines") as source, self.files.open("/python/copy", "w+") as target:
+            source.seek(4)
+            shutil.copyfileobj(source, target)
+            self.assertEqual((target.seek(0), target.readall(), target.truncate(2)), (0, b"two\n", 2))
+        self.assertEqual(self.files.read_file("/python/copy"), b"tw")
+
+    def test_an_error_has_its_detail(self):
+        path = "/python/" + "long/" * 40 + "mißing.txt"
+        with self.assertRaises(lucidlink.Error) as caught:
+            self.files.open(path)
+        error = caught.exception
+        self.assertEqual((error.status, error.name, error.errno), (-401, "LL_ERR_NOT_FOUND", errno.ENOENT))
+        self.assertEqual((error.path, error.filename), (path, path))
+        self.assertRegex(error.message, "a directory of the path does not exist: .*long/mißing.txt")
+        self.assertEqual((error.retryable, error.maybe_applied, error.fatal), (False, False, False))
+        with self.assertRaisesRegex(lucidlink.Error, "LL_ERR_INVALID_PATH: path: .*absolute"):
+            self.files.create_dir("relative")
+        with self.assertRaises(ValueError):
+            self.files.write_file("/python/a\0b", b"")
+        with self.assertRaises(lucidlink.Error) as caught:
+            self.daemon.authenticate("nonsense")
+        self.assertEqual((caught.exception.name, caught.exception.path), ("LL_ERR_INVALID_TOKEN", None))
+
+    def test_what_an_exception_leaves_is_not_published(self):
+        self.files.write_file("/python/good", b"good")
+        with self.assertRaises(ZeroDivisionError), self.files.open("/python/good", "w") as file:
+            file.write(b"half of")
+            1 / 0
+        self.files.open("/python/good", "w").write(b"dropped")
+        gc.collect()
+        self.assertEqual(self.files.read_file("/python/good"), b"good")
+        file.close()
+        with self.assertRaises(ValueError):
+            file.write(b"closed")
+
+    def test_threads(self):
+        def work(n):
+            path = f"/python/threads-{n % 8}/{n}"
+            self.files.write_file(path, path.encode() * n)
+            with self.assertRaises(lucidlink.Error) as caught:
+                self.files.delete(path + ".missing")
+            self.assertEqual(caught.exception.path, path + ".missing")
+            return self.files.read_file(path) == path.encode() * n
+
+        for n in range(8):
+            self.files.create_dir(f"/python/threads-{n}")
+        with concurrent.futures.ThreadPoolExecutor(8) as threads:
+            self.assertTrue(all(threads.map(work, range(200))))
+        for n in range(8):
+            self.assertEqual(len(self.files.read_dir(f"/python/threads-{n}")), 25)
+
+    def test_a_call_that_waits_stops_no_other_thread(self):
+        self.files.write_file("/python/other", b"work")
+        with concurrent.futures.ThreadPoolExecutor(1) as threads:
+            with held_log():
+                waiting = threads.submit(self.files.create_dir, "/python/waits")
+                for _ in range(200):
+                    self.assertEqual(self.files.read_file("/python/other"), b"work")
+                self.assertFalse(waiting.done())
+            self.assertIsNone(waiting.result())
