@@ -98,6 +98,7 @@ class Linked(unittest.TestCase):
             1 / 0
         self.files.open("/python/good", "w").write(b"dropped")
         gc.collect()
+        self.files.sync_all()  # which publishes what open files wrote
         self.assertEqual(self.files.read_file("/python/good"), b"good")
         file.close()
         with self.assertRaises(ValueError):
