@@ -13,13 +13,14 @@ LIBRARY := target/library
 TOOL := target/release/lucidlink
 
 .PHONY: help library quickstart test bench header docs install
-.PHONY: tools lint deny test-header test-abi test-rust test-c test-install
+.PHONY: tools lint deny test-header test-abi test-rust test-c test-install test-bindings
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
 help:
 	@echo 'make quickstart   build, make a workspace in build/quickstart, compile and run the C example'
 	@echo 'make test         every check and test'
+	@echo 'make test-bindings  the C interface from Go, Node, Python and Swift, with what make library built'
 	@echo 'make library      build/lib, build/include, build/bin: the libraries, the header, the command line'
 	@echo 'make bench        figures beside the limits of this machine'
 	@echo 'make header       write include/lucidlink.h from src/ffi'
@@ -56,10 +57,10 @@ test: tools
 	$(MAKE) lint deny
 	cmp build/committed.h include/lucidlink.h || \
 	    { echo 'include/lucidlink.h was stale and has been written anew: commit it.' >&2; exit 1; }
-	$(MAKE) library test-header test-abi test-rust test-c test-install
+	$(MAKE) library test-header test-abi test-rust test-c test-install test-bindings
 
 tools:
-	scripts/need cc c++ clang cmake pkg-config valgrind rustfmt clippy
+	scripts/need cc c++ clang cmake pkg-config valgrind rustfmt clippy go node npm python3
 
 lint:
 	$(CARGO) fmt --check
@@ -86,6 +87,10 @@ test-c:
 
 test-install:
 	tests/install/check
+
+test-bindings:
+	scripts/need cc clang pkg-config go node npm python3
+	$(MAKE) -C bindings test
 
 bench: library
 	$(MAKE) -C benches
