@@ -8,8 +8,8 @@
  *     console.log((await files.readFile('/hello.txt')).toString());
  *     await daemon.close();
  *
- * Whatever may wait is a promise, and runs on a thread of koffi's; the event loop goes on. Failures are LucidLinkErrors.
- * What is collected without being closed is freed, and publishes nothing.
+ * Whatever may wait is a promise, and runs on a thread of koffi's; the event loop goes on. Failures are
+ * LucidLinkErrors. What is collected without being closed is freed, and publishes nothing.
  */
 
 import koffi from 'koffi';
@@ -37,14 +37,16 @@ const native = {
   readDir: waiting('ll_fs_read_dir(uint64_t filespace, const char *path, _Out_ uint64_t *entries, void *err)'),
   readFile: waiting('ll_fs_read_file(uint64_t filespace, const char *path, void *buf, size_t cap, ' +
     '_Out_ size_t *needed, void *err)'),
-  writeFile: waiting('ll_fs_write_file(uint64_t filespace, const char *path, const void *content, size_t len, void *err)'),
+  writeFile: waiting('ll_fs_write_file(uint64_t filespace, const char *path, const void *content, size_t len, ' +
+    'void *err)'),
   entriesCount: quick('ll_entries_count(uint64_t entries, _Out_ size_t *count, void *err)'),
   entriesGet: quick('ll_entries_get(uint64_t entries, size_t index, _Inout_ ll_entry *entry, void *err)'),
   entriesFree: free('ll_entries_free'),
   open: waiting('ll_file_open(uint64_t filespace, const char *path, const char *mode, void *options, ' +
     '_Out_ uint64_t *file, void *err)'),
   read: waiting('ll_file_read(uint64_t file, void *buf, size_t len, _Out_ size_t *out_read, void *err)'),
-  pread: waiting('ll_file_pread(uint64_t file, uint64_t offset, void *buf, size_t len, _Out_ size_t *out_read, void *err)'),
+  pread: waiting('ll_file_pread(uint64_t file, uint64_t offset, void *buf, size_t len, _Out_ size_t *out_read, ' +
+    'void *err)'),
   write: waiting('ll_file_write(uint64_t file, const void *buf, size_t len, void *out_written, void *err)'),
   closeFile: waiting('ll_file_close(uint64_t file, void *err)'),
   fileFree: free('ll_file_free'),

@@ -76,7 +76,8 @@ test('an error has its detail', async () => {
     return true;
   });
   await assert.rejects(daemon.authenticate('nonsense'), { code: 'LL_ERR_INVALID_TOKEN', path: undefined });
-  await assert.rejects(files.createDir('relative'), { code: 'LL_ERR_INVALID_PATH', path: 'relative', message: /absolute/ });
+  const invalid = { code: 'LL_ERR_INVALID_PATH', path: 'relative', message: /absolute/ };
+  await assert.rejects(files.createDir('relative'), invalid);
   await assert.rejects(files.writeFile('/node/a\0b', ''), TypeError);
   await assert.rejects(Daemon.start(), { code: 'LL_ERR_DAEMON_ACTIVE' });
 });

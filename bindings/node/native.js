@@ -5,7 +5,15 @@ import koffi from 'koffi';
 // Calls that wait for a thread of koffi's count too; one more than this throws.
 koffi.config({ max_async_calls: 4096 });
 
-const library = koffi.load(process.env.LUCIDLINK_LIBRARY ?? 'liblucidlink.so.0');
+const library = load(process.env.LUCIDLINK_LIBRARY ?? 'liblucidlink.so.0');
+
+function load(file) {
+  try {
+    return koffi.load(file);
+  } catch (cause) {
+    throw new Error(`${file} cannot be loaded; LUCIDLINK_LIBRARY may name another file`, { cause });
+  }
+}
 
 const Failure = koffi.struct('ll_error', {
   struct_size: 'uint32_t', code: 'int32_t', os_errno: 'int32_t', http_status: 'int32_t', flags: 'uint32_t',

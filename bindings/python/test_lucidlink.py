@@ -43,7 +43,8 @@ class Linked(unittest.TestCase):
         with self.files.open("/python/letters/second.txt", "w") as file:
             file.write(b"two")
         entries = self.files.read_dir("/python/letters")
-        self.assertEqual([(e.name, e.size, e.is_dir) for e in entries], [("first.txt", 8, False), ("second.txt", 3, False)])
+        listed = [(e.name, e.size, e.is_dir) for e in entries]
+        self.assertEqual(listed, [("first.txt", 8, False), ("second.txt", 3, False)])
         self.assertEqual(self.files.read_file("/python/letters/first.txt").decode(), "grüße\n")
         self.assertTrue(self.files.get_entry("/python/letters").is_dir)
         self.files.sync_all()
@@ -129,3 +130,14 @@ class Linked(unittest.TestCase):
                     self.assertEqual(self.files.read_file("/python/other"), b"work")
                 self.assertFalse(waiting.done())
             self.assertIsNone(waiting.result())
+
+    def test_a_forked_child_gets_an_error(self):
+        child = os.fork()
+        if child == 0:
+            try:
+                self.files.read_dir("/")
+            except lucidlink.Error as error:
+                os._exit(42 if error.name == "LL_ERR_FORKED" else 1)
+            finally:
+                os._exit(2)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 42)

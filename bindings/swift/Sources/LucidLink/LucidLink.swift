@@ -60,7 +60,10 @@ private func check(_ call: (UnsafeMutablePointer<ll_error>) -> ll_status) throws
 }
 
 /// A string for C, which would end it at a NUL without a word: what is behind one is shown as what it is, an error.
-private func withText(_ value: String, _ call: (UnsafePointer<CChar>, UnsafeMutablePointer<ll_error>) -> ll_status) throws {
+private func withText(
+    _ value: String,
+    _ call: (UnsafePointer<CChar>, UnsafeMutablePointer<ll_error>) -> ll_status
+) throws {
     if value.utf8.contains(0) {
         var record = ll_error()
         record.os_errno = 22  // EINVAL
