@@ -135,13 +135,13 @@ test('many calls at once', async () => {
 function holdLog() {
   const workspace = fileURLToPath(process.env.LUCIDLINK_WORKSPACE_URL);
   const [filespace] = readdirSync(`${workspace}/filespaces`);
-  const counter = openSync(`${workspace}/filespaces/${filespace}/head`, 'r+');
+  const head = openSync(`${workspace}/filespaces/${filespace}/log/head`, 'r+');
   const [F_OFD_SETLK, F_WRLCK] = [37, 1];
   const whole = Buffer.alloc(32); // struct flock: everything zero but its type
   whole.writeInt16LE(F_WRLCK);
   const fcntl = koffi.load('libc.so.6').func('int fcntl(int fd, int command, ...)');
-  assert.equal(fcntl(counter, F_OFD_SETLK, 'void *', whole), 0);
-  return () => closeSync(counter);
+  assert.equal(fcntl(head, F_OFD_SETLK, 'void *', whole), 0);
+  return () => closeSync(head);
 }
 
 test('a call that waits does not stop the event loop', async () => {
