@@ -23,8 +23,8 @@ MIB = 1 << 20
 def held_log():
     """Holds the lock that a commit to the filespace needs, so that commits wait until the block ends."""
     workspace = urlparse(os.environ["LUCIDLINK_WORKSPACE_URL"]).path
-    [counter] = glob.glob(f"{workspace}/filespaces/*/head")
-    with open(counter, "r+b") as file:
+    [head] = glob.glob(f"{workspace}/filespaces/*/log/head")
+    with open(head, "r+b") as file:
         fcntl.lockf(file, fcntl.LOCK_EX)
         yield
 
