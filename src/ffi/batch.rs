@@ -204,8 +204,8 @@ pub unsafe extern "C" fn ll_batch_truncate(
 /// @param len Its bytes.
 /// @param err Detail of a failure, or NULL.
 /// Threads: any. Blocking: until earlier content is stored, when much of it waits.
-/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG, LL_ERR_NOT_LINKED,
-/// LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_NO_MEMORY, LL_ERR_IO. @since 0.1.0
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+/// what ll_file_write can fail with. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_batch_write_file(
     batch: ll_batch,

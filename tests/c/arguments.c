@@ -113,7 +113,7 @@ static uint64_t good_handle(const char *type, const struct stage *stage)
         {"ll_file", stage->file},               {"ll_entries", stage->entries},
         {"ll_filespaces", stage->filespaces},   {"ll_accounts", stage->accounts},
         {"ll_late_failures", stage->failures},  {"ll_dir", stage->dir},
-        {"ll_xattrs", stage->xattrs},
+        {"ll_xattrs", stage->xattrs},           {"ll_batch", stage->batch},
     };
     size_t n;
     for (n = 0; n < sizeof handles / sizeof *handles; n++)
@@ -230,7 +230,7 @@ static int spoil_handle(union argument *value, const struct parameter *parameter
 {
     static const char *const types[] = {"ll_config", "ll_daemon",  "ll_workspace",  "ll_filespace",
                                         "ll_file",   "ll_entries", "ll_filespaces", "ll_accounts",
-                                        "ll_late_failures", "ll_dir", "ll_xattrs"};
+                                        "ll_late_failures", "ll_dir", "ll_xattrs", "ll_batch"};
     uint64_t good = good_handle(parameter->type, stage);
     uint64_t bad[] = {0, stage->stale, UINT64_MAX, 1, good ^ UINT64_C(1) << 63, good + (UINT64_C(1) << 32),
                       good ^ 1, good | UINT32_MAX, good & UINT32_MAX, random_next(random),
@@ -482,6 +482,7 @@ void arguments_release(const struct arguments *arguments)
         ll_late_failures_free(handle);
         ll_dir_free(handle);
         ll_xattrs_free(handle);
+        ll_batch_free(handle);
     }
 }
 

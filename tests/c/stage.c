@@ -80,6 +80,10 @@ void stage_restore(struct stage *stage)
         MUST(ll_filespace_late_failures(stage->session.fs, &stage->failures, ERR));
     if (ll_dir_next(stage->dir, &entry, &exists, ERR) != LL_OK)
         MUST(ll_fs_open_dir(stage->session.fs, "/", &stage->dir, ERR));
+    if (ll_batch_count(stage->batch, &count, ERR) != LL_OK || count > 1000) {
+        ll_batch_free(stage->batch);
+        MUST(ll_batch_new(stage->session.fs, &stage->batch, ERR));
+    }
     if (ll_xattrs_count(stage->xattrs, &count, ERR) != LL_OK)
         MUST(ll_fs_list_xattr(stage->session.fs, "/file", 0, &stage->xattrs, ERR));
 }
@@ -93,6 +97,7 @@ void stage_end(struct stage *stage)
     ll_late_failures_free(stage->failures);
     ll_dir_free(stage->dir);
     ll_xattrs_free(stage->xattrs);
+    ll_batch_free(stage->batch);
     ll_config_free(stage->config);
     session_close(&stage->session);
 }

@@ -16,6 +16,7 @@ struct stage {
     ll_late_failures failures;
     ll_dir dir;
     ll_xattrs xattrs;
+    ll_batch batch;
     ll_file stale; /* was alive once */
 };
 
