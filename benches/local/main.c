@@ -2,7 +2,7 @@
  * by itself with the same work. Each group of lines is measured in a process of its own; the two sides take
  * turns, so that what disturbs the machine disturbs both.
  *
- *   local [--quick] [--million] [GROUP...]     groups: look names relaxed write cached cold random link
+ *   local [--quick] [--million] [GROUP...]     groups: look names relaxed batch write cached cold random link
  *
  * --quick takes a minute at most; --million links a filespace of a million files instead of 100,000. What is
  * made is below $TMPDIR (else /var/tmp), up to 10 GiB, and removed at the end. */
@@ -21,6 +21,7 @@ static const struct {
     void (*measure)(void);
 } groups[] = {
     { "look", measure_look },     { "names", measure_names },   { "relaxed", measure_relaxed },
+    { "batch", measure_batch },
     { "write", measure_write },
     { "cached", measure_cached }, { "cold", measure_cold },     { "random", measure_random },
     { "link", measure_link },
@@ -55,7 +56,7 @@ static void choose(const char *name) {
             return;
         }
     }
-    fail(name, "usage: local [--quick] [--million] [look|names|relaxed|write|cached|cold|random|link ...]");
+    fail(name, "usage: local [--quick] [--million] [look|names|relaxed|batch|write|cached|cold|random|link ...]");
 }
 
 static void be_quick(void) {

@@ -193,6 +193,37 @@ void measure_relaxed(void) {
     stop();
 }
 
+/* Files of one batch, in one commit. */
+static void batch_rate(figure *f, const char *dir) {
+    ll_batch batch;
+    char path[64];
+    settle();
+    double begin = now();
+    OK(ll_batch_new(fs, &batch, &err));
+    for (int i = 0; i < files; i++) {
+        path_of(path, dir, i);
+        OK(ll_batch_write_file(batch, path, content(i), SMALL, &err));
+    }
+    OK(ll_batch_commit(batch, NULL, &err));
+    add(f, files / (now() - begin) / 1e3);
+    ll_batch_free(batch);
+}
+
+void measure_batch(void) {
+    figure *limit = new_figure(), *here = new_figure();
+    start_with_new("batch", LL_CONSISTENCY_STRICT);
+    for (int run = 0; run < runs; run++) {
+        char dir[32];
+        snprintf(dir, sizeof dir, "/batch%d.%d", run, getpid());
+        make_dir(dir);
+        rate(limit, raw_write, dir);
+        forget_raw_files(dir);
+        batch_rate(here, dir);
+    }
+    print_row("4 KiB files, one batch, not synced", "k/s", here, "open, write, close", limit, 2);
+    stop();
+}
+
 static void raw_stat(const char *path, int i) {
     (void)i;
     struct stat st;

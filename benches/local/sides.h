@@ -63,6 +63,7 @@ void path_of(char path[64], const char *dir, int i);
 void measure_look(void);
 void measure_names(void);
 void measure_relaxed(void);
+void measure_batch(void);
 void measure_write(void);
 void measure_cached(void);
 void measure_cold(void);
