@@ -589,6 +589,13 @@ impl Link {
         let slot = in_flight.as_ref().map(|in_flight| in_flight.slot.clone());
         let own =
             session.map(|s| self.read_committed(|state| Ok(state.session(s.id)?))).transpose()?.flatten();
+        if own.as_ref().is_some_and(|own| !own.belongs_to(self.account.key_id())) {
+            let what = format!(
+                "{} holds changes that another account has not committed yet; link the filespace with its token first",
+                place.folder.display()
+            );
+            return Err(Error::new(Status::AccessDenied, what));
+        }
         let goes_on = own.is_some_and(|own| {
             let known = session.map_or(0, |s| s.k);
             !own.closed && (own.last_k == known || in_flight.as_ref().is_some_and(|f| f.k == own.last_k))
