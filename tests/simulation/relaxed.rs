@@ -201,3 +201,77 @@ fn pending_content_is_read_before_and_after_it_is_committed() {
     client.fs.link().close().unwrap();
     assert_eq!(read(&place.open(20, 0, Duration::from_secs(5)), "/f"), b"first+");
 }
+
+/// Every file below a path, by name.
+fn walk(client: &Simulated, at: &str, found: &mut std::collections::BTreeMap<String, Vec<Vec<u8>>>) {
+    for entry in client.fs.read_dir(&path(at)).unwrap() {
+        let below = format!("{}/{}", at.trim_end_matches('/'), entry.name);
+        match entry.kind {
+            lucidlink::state::value::Kind::Directory => walk(client, &below, found),
+            _ => found.entry(entry.name).or_default().push(read(client, &below)),
+        }
+    }
+}
+
+/// Clients write files of their own into directories that all of them rename all the time. In the end each file that was
+/// acknowledged is there exactly once, with its content, wherever its directory went, or it is a late failure.
+#[test]
+fn what_was_acknowledged_is_there_or_is_a_late_failure() {
+    for seed in seeds(40_000, 30) {
+        let place = Place::new(seed);
+        let random = SeededRandom::new(seed);
+        let below = |n: u64| random.next_u64() % n;
+        let clients: Vec<Simulated> =
+            (0..CLIENTS as u64).map(|n| place.open_relaxed(seed * 100 + n * 10, 15, "/")).collect();
+        let directory = |n: u64| format!("/{}", ["a", "b", "c", "a/x", "b/y", "c/z"][n as usize]);
+        let mut acknowledged: Vec<(usize, String, Vec<u8>)> = Vec::new();
+        for n in 0..250 {
+            let at = below(CLIENTS as u64) as usize;
+            let client = &clients[at];
+            match below(10) {
+                0 => drop(client.fs.create_dir(&path(&directory(below(6))), 0o755)),
+                1 | 2 => {
+                    let (from, to) = (directory(below(6)), directory(below(6)));
+                    drop(client.fs.rename(&path(&from), &path(&to), below(2) == 0));
+                }
+                3 => drop(client.fs.link().sync()),
+                _ => {
+                    let name = format!("file {at} {n}");
+                    let content = vec![n as u8; if below(12) == 0 { 700_000 } else { below(3000) as usize }];
+                    let target = format!("{}/{name}", directory(below(6)));
+                    let Ok(file) = client.fs.open(&path(&target), Mode::parse("w").unwrap(), 0o644) else {
+                        continue;
+                    };
+                    if file.write(&content).is_ok() && file.close().is_ok() {
+                        acknowledged.push((at, name, content));
+                    }
+                }
+            }
+        }
+        let mut late = std::collections::BTreeMap::new();
+        for (n, client) in clients.iter().enumerate() {
+            client.heal();
+            sync(client);
+            for failure in client.fs.link().late_failures() {
+                let name = failure.path.rsplit('/').next().unwrap().to_owned();
+                if let Ok(file) = client.fs.open_late_failure(failure.number) {
+                    let mut content = vec![0; file.size().unwrap() as usize];
+                    file.pread(0, &mut content).unwrap();
+                    assert!(late.insert((n, name), content).is_none(), "seed {seed}: one failure each");
+                }
+            }
+        }
+        let newcomer = place.open(seed + 77, 0, Duration::from_secs(5));
+        newcomer.fs.link().read(|state| Ok(audit::check(state)?)).unwrap();
+        let mut found = std::collections::BTreeMap::new();
+        walk(&newcomer, "/", &mut found);
+        for (client, name, content) in acknowledged {
+            let there = found.remove(&name).unwrap_or_default();
+            match late.remove(&(client, name.clone())) {
+                Some(kept) => assert!(there.is_empty() && kept == content, "seed {seed}: {name} failed late"),
+                None => assert!(there == [content], "seed {seed}: {name} is there {} times", there.len()),
+            }
+        }
+        assert!(found.is_empty(), "seed {seed}: nobody was told of {:?}", found.keys());
+    }
+}
