@@ -4,29 +4,24 @@
 //! background does it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::draft::Draft;
-use super::journal::{Journal, JournaledSession, Place};
+use super::journal::JournaledSession;
 use super::link::{Link, ReadError};
 use super::offer::Offer;
-use super::pending::{Answer, LateFailure, Pending, Queue, Ticket, envelope};
+use super::pending::{Answer, Pending, Queue, Ticket, envelope};
 use super::view::{View, pending_position};
 use crate::error::{Error, Result, Status};
 use crate::ids::{Ino, PackId, Seq, SessionId, SessionNo};
 use crate::log::envelope::Envelope;
 use crate::metrics::count;
+use crate::state::Refusal;
 use crate::state::ops::{CloseSession, Op, OpenSession};
 use crate::state::value::{Outcome, Session};
-use crate::state::{Refusal, Tables};
-
-/// How long the background waits for more to come into a commit.
-const LINGER: Duration = Duration::from_millis(100);
-/// Between two attempts of the background when the log or the store fails.
-const RETRY: Duration = Duration::from_millis(500);
 
 /// What became of a transaction that took effect.
 #[derive(Debug)]
@@ -99,7 +94,7 @@ pub enum CommitMode {
 #[derive(Default)]
 pub(super) struct Committer {
     pub(super) queue: Mutex<Queue>,
-    changed: Condvar,
+    pub(super) changed: Condvar,
 }
 
 /// This link's session.
@@ -124,15 +119,15 @@ impl OwnSession {
 }
 
 /// The right to commit, which one thread has at a time. When it ends, whatever happens, who waits is woken.
-struct Turn<'a> {
+pub(super) struct Turn<'a> {
     committer: &'a Committer,
-    session: Option<OwnSession>,
-    unsettled: Option<Offer>,
+    pub(super) session: Option<OwnSession>,
+    pub(super) unsettled: Option<Offer>,
 }
 
 impl Committer {
     /// Takes the turn, which nobody has.
-    fn take_turn(&self, queue: &mut Queue) -> Turn<'_> {
+    pub(super) fn take_turn(&self, queue: &mut Queue) -> Turn<'_> {
         queue.busy = true;
         Turn { committer: self, session: queue.session, unsettled: queue.unsettled.take() }
     }
@@ -155,17 +150,6 @@ impl Drop for Turn<'_> {
         queue.session = self.session;
         queue.unsettled = self.unsettled.take();
         self.committer.changed.notify_all();
-    }
-}
-
-/// The background's thread; if it panics, memory may not be what it should be.
-struct Flusher<'a>(&'a Link);
-
-impl Drop for Flusher<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.poison();
-        }
     }
 }
 
@@ -206,58 +190,8 @@ impl Link {
         self.wait_for_answer(queue, &ticket, deadline)
     }
 
-    /// Relaxed mode: judges the transaction on the view, which shows its effect from then on.
-    fn show(
-        self: &Arc<Link>,
-        path: &str,
-        wait: bool,
-        deadline: Instant,
-        plan: &mut dyn FnMut(&View) -> Result<Draft, ReadError>,
-    ) -> Result<Result<Committed, CommitError>> {
-        let mut stalled = None;
-        loop {
-            let mut queue = match self.queue_with_room(deadline) {
-                Ok(queue) => queue,
-                Err(error) => return Ok(Err(error.into())),
-            };
-            let mut view = self.view.write();
-            if view.is_stale {
-                drop((view, queue));
-                self.freshen_view()?;
-                continue;
-            }
-            let ticket = wait.then(Arc::<Ticket>::default);
-            let shown = plan(&view)
-                .and_then(|draft| queue.show(&mut view, self.account.key_id(), path, draft, ticket.clone()));
-            drop(view);
-            let (at, outcome) = match shown {
-                Ok(shown) => shown,
-                Err(ReadError::Error(error)) => return Err(error),
-                Err(ReadError::Stop(stop)) => {
-                    drop(queue);
-                    stalled.get_or_insert_with(|| self.part_blocks.stall());
-                    self.resolve_stop(stop)?;
-                    continue;
-                }
-            };
-            let committed = judged(at, &outcome);
-            if let (Some(ticket), Ok(_)) = (&ticket, &committed) {
-                return Ok(self.wait_for_answer(queue, ticket, deadline));
-            }
-            let is_large = queue.is_large();
-            let needs_flusher = !std::mem::replace(&mut queue.flusher, true);
-            drop(queue);
-            if needs_flusher {
-                self.start_flusher();
-            } else if is_large {
-                self.committer.changed.notify_all();
-            }
-            return Ok(committed);
-        }
-    }
-
     /// Waits for the outcome of a transaction; commits it, with all that waits, if nobody else does.
-    fn wait_for_answer<'a>(
+    pub(super) fn wait_for_answer<'a>(
         &'a self,
         mut queue: MutexGuard<'a, Queue>,
         ticket: &Arc<Ticket>,
@@ -324,162 +258,6 @@ impl Link {
         }
     }
 
-    /// Relaxed mode: waits until all that was acknowledged so far is committed, or has failed.
-    pub(super) fn drain(&self, deadline: Instant) -> Result<()> {
-        let committer = &self.committer;
-        let mut queue = committer.queue.lock();
-        let upto = queue.last_number();
-        loop {
-            if queue.is_settled(upto) {
-                return Ok(());
-            }
-            if !queue.busy {
-                let mut turn = committer.take_turn(&mut queue);
-                drop(queue);
-                self.commit_next(&mut turn)?;
-                drop(turn);
-                queue = committer.queue.lock();
-            } else if committer.changed.wait_until(&mut queue, deadline).timed_out() {
-                return Err(Error::new(Status::Timeout, "the log did not take the last changes in time"));
-            }
-        }
-    }
-
-    /// Starts that thread if something waits already.
-    pub(super) fn resume_background(self: &Arc<Link>) {
-        let mut queue = self.committer.queue.lock();
-        if !queue.is_empty() && !std::mem::replace(&mut queue.flusher, true) {
-            drop(queue);
-            self.start_flusher();
-        }
-    }
-
-    /// Relaxed mode: the thread that commits what nobody waits for, until nothing is left.
-    fn start_flusher(self: &Arc<Link>) {
-        let link = self.clone();
-        self.runtime().spawn_blocking(move || {
-            let flusher = Flusher(&link);
-            let committer = &link.committer;
-            let mut queue = committer.queue.lock();
-            let mut due = Instant::now() + LINGER;
-            while !queue.is_empty() {
-                if queue.busy || !queue.is_large() && Instant::now() < due {
-                    // Who has the turn, or makes the queue large, says so.
-                    committer.changed.wait_until(&mut queue, due.max(Instant::now() + LINGER));
-                    continue;
-                }
-                let mut turn = committer.take_turn(&mut queue);
-                drop(queue);
-                let committed = link.commit_next(&mut turn);
-                drop(turn);
-                link.start_housekeeping();
-                queue = committer.queue.lock();
-                due = Instant::now() + LINGER;
-                if let Err(error) = committed {
-                    crate::report::warn(|| {
-                        format!("changes to filespace {} wait for the log: {error}", link.id)
-                    });
-                    if link.is_closed() {
-                        break;
-                    }
-                    committer.changed.wait_until(&mut queue, Instant::now() + RETRY);
-                }
-            }
-            // Under the queue's lock: what comes behind starts another.
-            queue.flusher = false;
-            drop(queue);
-            drop(flusher);
-        });
-    }
-
-    /// How many changes wait to be committed, and how many late failures to be acknowledged.
-    pub fn backlog(&self) -> (usize, usize) {
-        let queue = self.committer.queue.lock();
-        (queue.len(), queue.failures().count())
-    }
-
-    /// Late failures that nobody has acknowledged, in the order of the calls.
-    pub fn late_failures(&self) -> Vec<LateFailure> {
-        self.committer.queue.lock().failures().cloned().collect()
-    }
-
-    /// Fails as long as there is a late failure that nobody has acknowledged.
-    pub fn check_late(&self) -> Result<()> {
-        let failures = self.late_failures();
-        let Some(first) = failures.first() else { return Ok(()) };
-        let what = format!(
-            "{} changes that were acknowledged have no effect; look at them and acknowledge them; the first: {}",
-            failures.len(),
-            first.error
-        );
-        Err(Error::new(Status::LateFailure, what).on_path(&first.path))
-    }
-
-    /// Forgets the late failures up to a number, and what they were to write.
-    pub fn acknowledge_failures(&self, upto: u64) -> Result<()> {
-        self.committer.queue.lock().acknowledge(upto)
-    }
-
-    /// The inode that a number of this link stands for by now.
-    pub fn renumbered(&self, ino: Ino) -> Ino {
-        match self.commit_mode() {
-            CommitMode::Wait => ino,
-            CommitMode::Background => self.committer.queue.lock().renumbered(ino),
-        }
-    }
-
-    /// The log went on: what waits is put on the view anew, without what is committed by now.
-    pub(super) fn renew_view(&self) -> Result<()> {
-        if self.commit_mode() == CommitMode::Wait {
-            return Ok(());
-        }
-        let mut queue = self.committer.queue.lock();
-        let mut stalled = None;
-        loop {
-            let mut view = self.view.write();
-            let renewed = match queue.in_flight {
-                Some((session, k)) => self.session_in(&view, session).map(|s| (s, k)),
-                None => Ok((None, 0)),
-            };
-            let renewed = renewed.and_then(|(session, k)| {
-                if let Some(session) = session.filter(|s| s.last_k == k) {
-                    queue.settle(Seq(session.last_seq), session.outcomes);
-                }
-                queue.show_all(&mut view, self.account.key_id())
-            });
-            drop(view);
-            match renewed {
-                Ok(()) => return Ok(()),
-                Err(stop) => {
-                    stalled.get_or_insert_with(|| self.part_blocks.stall());
-                    self.resolve_stop(stop)?;
-                }
-            }
-        }
-    }
-
-    fn session_in(&self, view: &View, id: SessionId) -> Result<Option<Session>, crate::state::Stop> {
-        view.committed.session(id)
-    }
-
-    /// The queue, with a session, when something may be put into it.
-    fn queue_with_room(&self, deadline: Instant) -> Result<MutexGuard<'_, Queue>> {
-        loop {
-            let mut queue = self.queue_with_session()?;
-            if queue.has_too_many_failures() {
-                let what = "too many changes were refused late; look at them and acknowledge them";
-                return Err(Error::new(Status::LateFailure, what));
-            }
-            if !queue.is_full() {
-                return Ok(queue);
-            }
-            if self.committer.changed.wait_until(&mut queue, deadline).timed_out() {
-                let what = "too many changes wait for the log, which does not take them; nothing of this one is kept";
-                return Err(Error::new(Status::Timeout, what));
-            }
-        }
-    }
-
     /// A new inode number of this link's session, which is opened if it is not.
     pub fn new_ino(&self) -> Result<Ino> {
         let mut queue = self.queue_with_session()?;
@@ -507,7 +285,7 @@ impl Link {
         Ok(Author { at: pending_position(0), envelope, number: session.number })
     }
 
-    fn queue_with_session(&self) -> Result<MutexGuard<'_, Queue>> {
+    pub(super) fn queue_with_session(&self) -> Result<MutexGuard<'_, Queue>> {
         let committer = &self.committer;
         let deadline = self.deadline();
         let mut queue = self.writable_queue()?;
@@ -537,7 +315,7 @@ impl Link {
     }
 
     /// Commits what waits, as much as fits, and tells everybody concerned what became of it.
-    fn commit_next(&self, turn: &mut Turn<'_>) -> Result<()> {
+    pub(super) fn commit_next(&self, turn: &mut Turn<'_>) -> Result<()> {
         let deadline = self.deadline();
         if let Err(error) = self.settle_last(turn, deadline) {
             let error = Arc::new(error);
@@ -567,72 +345,6 @@ impl Link {
                 Err(error.repeat())
             }
         }
-    }
-
-    /// A commit of the queue's is about to be offered.
-    pub(super) fn record_offer(&self, offer: &Offer) -> Result<()> {
-        let (session, k, slot) = offer.sealed();
-        self.committer.queue.lock().record_offer(session, k, slot)
-    }
-
-    /// Whether an offer is that of the queue's first.
-    pub(super) fn is_in_flight(&self, offer: &Offer) -> bool {
-        let (session, k, _) = offer.sealed();
-        self.committer.queue.lock().in_flight == Some((session, k))
-    }
-
-    /// Goes on where a link of the same storage was when its process died: what it had acknowledged waits again, and
-    /// what became of its last commit is found out.
-    pub(super) fn recover(&self, place: Place) -> Result<()> {
-        let recovered = Journal::read(&place)?;
-        let (session, in_flight) = (recovered.session, &recovered.in_flight);
-        let slot = in_flight.as_ref().map(|in_flight| in_flight.slot.clone());
-        let own =
-            session.map(|s| self.read_committed(|state| Ok(state.session(s.id)?))).transpose()?.flatten();
-        if own.as_ref().is_some_and(|own| !own.belongs_to(self.account.key_id())) {
-            let what = format!(
-                "{} holds changes that another account has not committed yet; link the filespace with its token first",
-                place.folder.display()
-            );
-            return Err(Error::new(Status::AccessDenied, what));
-        }
-        let goes_on = own.is_some_and(|own| {
-            let known = session.map_or(0, |s| s.k);
-            !own.closed && (own.last_k == known || in_flight.as_ref().is_some_and(|f| f.k == own.last_k))
-        });
-        let is_strict = self.commit_mode() == CommitMode::Wait;
-        let mut queue = self.committer.queue.lock();
-        queue.recover(place, recovered);
-        if queue.is_empty() {
-            return if is_strict { queue.leave_journal() } else { Ok(()) };
-        }
-        if !goes_on {
-            let what = "the session in which it was acknowledged was ended, or somebody else went on with it";
-            queue.fail(&Arc::new(Error::new(Status::NotLinked, what)), true);
-            queue.session = None;
-            return Ok(());
-        }
-        let blocks = queue.taken_blocks();
-        let mut turn = self.committer.take_turn(&mut queue);
-        drop(queue);
-        if let Some(slot) = slot {
-            let offer = self.restore_offer(slot, blocks)?;
-            let (session, k, _) = offer.sealed();
-            self.committer.queue.lock().in_flight = Some((session, k));
-            turn.unsettled = Some(offer);
-        }
-        self.settle_last(&mut turn, self.deadline())?;
-        drop(turn);
-        if !is_strict {
-            return self.renew_view();
-        }
-        self.drain(self.deadline())?;
-        self.committer.queue.lock().leave_journal()
-    }
-
-    /// The link has ended: nothing is left in its journal, or it is kept.
-    pub(super) fn end_journal(&self) -> Result<()> {
-        self.committer.queue.lock().leave_journal()
     }
 
     /// A commit of the queue's was consumed.
@@ -667,7 +379,7 @@ impl Link {
 
     /// Finds out what became of the session's last commit, if that is not known: its number cannot be used
     /// again before. Who asked for what is in it is told.
-    fn settle_last(&self, turn: &mut Turn<'_>, deadline: Instant) -> Result<()> {
+    pub(super) fn settle_last(&self, turn: &mut Turn<'_>, deadline: Instant) -> Result<()> {
         let Some(mut offer) = turn.unsettled.take() else { return Ok(()) };
         match (self.bring(&mut offer, deadline), &mut turn.session) {
             (Ok(consumed), Some(session)) => {
@@ -739,7 +451,7 @@ fn told(answer: &Answer, ticket: &Arc<Ticket>) -> Result<Committed, CommitError>
     }
 }
 
-fn judged(at: Seq, outcome: &Outcome) -> Result<Committed, CommitError> {
+pub(super) fn judged(at: Seq, outcome: &Outcome) -> Result<Committed, CommitError> {
     match Refusal::from_code(outcome.refusal) {
         None if outcome.refusal == 0 => Ok(Committed { at, outcome: outcome.clone() }),
         Some(refusal) => Err(CommitError::Refused(refusal)),

@@ -4,7 +4,9 @@
 //! - [`core`](self::link): the parts of a link and how reads see them.
 //! - `follow`: reading the log, judging each slot, loading what a judgement misses.
 //! - `commit`: the session and its commits; calls that wait at the same time share one (group commit).
-//! - `pending`: what waits to be committed; what the log refused later (relaxed mode).
+//! - `pending`: what waits to be committed; what the log refused later.
+//! - `relaxed`: calls that do not wait, and the thread that commits for them; `recover` takes up what an earlier
+//!   process left in the journal.
 //! - [`position`]: a position that another program can wait for.
 //! - `journal`: what was acknowledged in relaxed mode, kept in a file until the log has it.
 //! - `view`: the committed state and what waits on top of it; `freshness` says when to look at the log.
@@ -26,6 +28,8 @@ pub mod link;
 mod offer;
 mod pending;
 pub mod position;
+mod recover;
+mod relaxed;
 pub(crate) mod survival;
 mod view;
 
