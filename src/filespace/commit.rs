@@ -217,7 +217,7 @@ impl Link {
                     return Err(CommitError::Unsettled(error.maybe_applied(), Unsettled(ticket.clone())));
                 }
                 drop(queue);
-                self.renew_view()?;
+                self.rebuild_view()?;
                 return Err(error.into());
             }
         }
@@ -320,7 +320,7 @@ impl Link {
         if let Err(error) = self.settle_last(turn, deadline) {
             let error = Arc::new(error);
             self.committer.queue.lock().refuse_waiting(&error);
-            self.renew_view()?;
+            self.rebuild_view()?;
             return Err(error.repeat());
         }
         let drafts = self.committer.queue.lock().take();
@@ -341,7 +341,7 @@ impl Link {
                         false => queue.fail(&error, !may_work_later(&error)),
                     }
                 }
-                self.renew_view()?;
+                self.rebuild_view()?;
                 Err(error.repeat())
             }
         }
@@ -352,7 +352,8 @@ impl Link {
         let mut queue = self.committer.queue.lock();
         // Whoever renewed the view may have seen it already.
         if queue.in_flight.is_some_and(|(_, k)| k == consumed.last_k) {
-            queue.settle(Seq(consumed.last_seq), consumed.outcomes);
+            queue.settle(Seq(consumed.last_seq), consumed.outcomes, None);
+            self.spoil_view();
         }
     }
 
@@ -392,10 +393,14 @@ impl Link {
                 return Err(Error::new(error.status(), what).caused_by(error));
             }
             // It is void for good, or the session is gone: its number is free.
-            (Ok(_), None) => self.committer.queue.lock().fail(&Arc::new(no_outcome()), false),
+            (Ok(_), None) => {
+                self.committer.queue.lock().fail(&Arc::new(no_outcome()), false);
+                self.spoil_view();
+            }
             (Err(error), _) => {
                 let is_final = !may_work_later(&error);
                 self.committer.queue.lock().fail(&Arc::new(error), is_final);
+                self.spoil_view();
             }
         }
         self.renew_view()

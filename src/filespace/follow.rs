@@ -112,7 +112,7 @@ impl Link {
                         return Err(FollowError::Diverged(at));
                     }
                     let header = judged.changes.header();
-                    self.view.write().advance(chain, prepared);
+                    self.view.write().advance(chain, prepared, own.is_some());
                     self.position.store(at.0, Ordering::Release);
                     header.iter().for_each(|header| self.heed(header));
                     return Ok(());

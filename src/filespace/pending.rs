@@ -193,7 +193,7 @@ impl Queue {
         let outcome = pending.put_on(view, key_id, self.session)?;
         if outcome.refusal == 0 {
             if let Err(error) = self.record(&pending) {
-                view.is_stale = true;
+                view.spoil();
                 return Err(error.into());
             }
             self.number = number;
@@ -295,10 +295,14 @@ impl Queue {
 
     /// Shows on the view what the list has.
     pub(super) fn show_all(&mut self, view: &mut View, key_id: KeyId) -> Result<(), Stop> {
+        if view.is_right() && !self.list.is_empty() {
+            view.is_stale = false;
+            return Ok(());
+        }
         view.clear();
         for pending in &mut self.list {
             if let Err(stop) = pending.put_on(view, key_id, self.session) {
-                view.is_stale = true;
+                view.spoil();
                 return Err(stop);
             }
         }
@@ -317,12 +321,17 @@ impl Queue {
         self.list.iter_mut().take(self.taken).map(Pending::take).collect()
     }
 
-    /// The commit under way was consumed: everybody in it is told what became of it.
-    pub(super) fn settle(&mut self, at: Seq, outcomes: Vec<Outcome>) {
+    /// The commit under way was consumed: everybody in it is told what became of it, and so is the view.
+    pub(super) fn settle(&mut self, at: Seq, outcomes: Vec<Outcome>, view: Option<&mut View>) {
         let k = self.in_flight.take().map_or(0, |(_, k)| k);
         let mut outcomes = outcomes.into_iter();
         let (taken, known) = (self.remove_taken(), self.failures.len());
         let journaled = taken.iter().filter(|p| p.journaled_number() != 0).count();
+        if let Some(view) = view {
+            let foreseen = taken.iter().map(|p| p.shown.as_ref().map(|shown| &shown.outcome));
+            let as_foreseen = foreseen.eq(outcomes.as_slice().iter().map(Some));
+            view.settle(taken.len(), taken.iter().map(|p| p.draft.inline_bytes()).sum(), as_foreseen);
+        }
         for pending in taken {
             // A body that this link sealed decodes here, so there is an outcome for each.
             let answer = outcomes.next().map(|o| (at, o)).ok_or_else(|| Arc::new(no_outcome()));

@@ -66,7 +66,7 @@ impl Link {
         self.settle_last(&mut turn, self.deadline())?;
         drop(turn);
         if !is_strict {
-            return self.renew_view();
+            return self.rebuild_view();
         }
         self.drain(self.deadline())?;
         self.committer.queue.lock().leave_journal()

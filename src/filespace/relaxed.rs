@@ -187,6 +187,18 @@ impl Link {
         }
     }
 
+    /// Something does not wait any more, and the log does not have it either: what does is put on the view anew.
+    pub(super) fn rebuild_view(&self) -> Result<()> {
+        self.spoil_view();
+        self.renew_view()
+    }
+
+    pub(super) fn spoil_view(&self) {
+        if self.commit_mode() == CommitMode::Background {
+            self.view.write().spoil();
+        }
+    }
+
     /// The log went on: what waits is put on the view anew, without what is committed by now.
     pub(super) fn renew_view(&self) -> Result<()> {
         if self.commit_mode() == CommitMode::Wait {
@@ -202,7 +214,7 @@ impl Link {
             };
             let renewed = renewed.and_then(|(session, k)| {
                 if let Some(session) = session.filter(|s| s.last_k == k) {
-                    queue.settle(Seq(session.last_seq), session.outcomes);
+                    queue.settle(Seq(session.last_seq), session.outcomes, Some(&mut *view));
                 }
                 queue.show_all(&mut view, self.account.key_id())
             });
