@@ -2827,8 +2827,8 @@ ll_status ll_file_pwrite(ll_file file,
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: when bytes are not in memory, until log and store answer, at most
  * network.timeout.
- * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
- * LL_ERR_STALE, LL_ERR_INTEGRITY, LL_ERR_IO. @since 0.1.0
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE, what
+ * ll_file_read can fail with. @since 0.1.0
  */
 LL_API
 ll_status ll_file_readv(ll_file file,
@@ -2848,7 +2848,7 @@ ll_status ll_file_readv(ll_file file,
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: when too much waits to be stored, until the store has taken some of it.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
- * LL_ERR_FILE_TOO_LARGE, LL_ERR_NO_MEMORY, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+ * LL_ERR_FILE_TOO_LARGE, what ll_file_write can fail with. @since 0.1.0
  */
 LL_API
 ll_status ll_file_writev(ll_file file,
@@ -2925,7 +2925,7 @@ ll_status ll_file_truncate(ll_file file,
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
- * LL_ERR_DELETED, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_IO. @since 0.1.0
+ * LL_ERR_DELETED, what ll_file_truncate can fail with. @since 0.1.0
  */
 LL_API
 ll_status ll_file_punch_hole(ll_file file,

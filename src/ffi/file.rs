@@ -253,8 +253,8 @@ pub unsafe extern "C" fn ll_file_pwrite(
 /// @param err Detail of a failure, or NULL.
 /// Threads: any. Blocking: when bytes are not in memory, until log and store answer, at most
 /// network.timeout.
-/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
-/// LL_ERR_STALE, LL_ERR_INTEGRITY, LL_ERR_IO. @since 0.1.0
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE, what
+/// ll_file_read can fail with. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_readv(
     file: ll_file,
@@ -282,7 +282,7 @@ pub unsafe extern "C" fn ll_file_readv(
 /// @param err Detail of a failure, or NULL.
 /// Threads: any. Blocking: when too much waits to be stored, until the store has taken some of it.
 /// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
-/// LL_ERR_FILE_TOO_LARGE, LL_ERR_NO_MEMORY, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+/// LL_ERR_FILE_TOO_LARGE, what ll_file_write can fail with. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_writev(
     file: ll_file,
@@ -391,7 +391,7 @@ pub unsafe extern "C" fn ll_file_truncate(file: ll_file, size: u64, err: *mut ll
 /// @param err Detail of a failure, or NULL.
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
 /// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
-/// LL_ERR_DELETED, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_IO. @since 0.1.0
+/// LL_ERR_DELETED, what ll_file_truncate can fail with. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_punch_hole(
     file: ll_file,

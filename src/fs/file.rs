@@ -448,8 +448,14 @@ impl File {
         let (ino, base) = self.base(&mut state)?;
         let size = state.size(ino, &base);
         let data = state.data_from(ino, &base, offset).filter(|range| range.0 < size);
-        let data = data.ok_or_else(|| Error::new(Status::NotFound, "no data from the offset on"));
-        Ok(data?.0)
+        match data {
+            Some((from, _)) => Ok(from),
+            None => self.not_found(&mut state, "there is no data from the offset on"),
+        }
+    }
+
+    fn not_found(&self, state: &mut State, what: &str) -> Result<u64> {
+        Err(Error::new(Status::NotFound, what).on_path(state.handle(self.id)?.path.text()))
     }
 
     /// Where from `offset` on the next hole is; the end of the file is one. `NotFound` at or behind the end.
@@ -459,7 +465,7 @@ impl File {
         let (ino, base) = self.base(&mut state)?;
         let size = state.size(ino, &base);
         if offset >= size {
-            return Err(Error::new(Status::NotFound, "the offset is at or behind the end of the file"));
+            return self.not_found(&mut state, "the offset is at or behind the end of the file");
         }
         let mut at = offset;
         while let Some((from, to)) = state.data_from(ino, &base, at)
