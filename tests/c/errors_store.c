@@ -195,6 +195,27 @@ static void the_log_cannot_be_synced(const struct world *world)
     clean_up();
 }
 
+/* So with a pack: what it held is there, but no barrier says that it is safe. */
+static void a_pack_cannot_be_synced(const struct world *world)
+{
+    struct session session;
+    ll_link_options options = LL_LINK_OPTIONS_INIT;
+    options.name = PROJECTS;
+    options.sync_mode = LL_SYNC_NONE;
+    session_open_with(world, world->token, &options, &session);
+    file_put(session.fs, "/packed", 3 << 20, 11);
+    faults_sync("/packs/", EIO);
+    FAILS(LL_ERR_IO, "packs/", ll_filespace_sync_all, (session.fs, NULL, ERR));
+    CHECK(faults_off() == 1);
+    FAILS(LL_ERR_IO, "link the filespace again", ll_filespace_sync_all, (session.fs, NULL, ERR));
+    CHECK(file_has(session.fs, "/packed", 3 << 20, 11));
+    session_close(&session);
+    session_open_with(world, world->token, &options, &session);
+    OK(ll_filespace_sync_all(session.fs, NULL, ERR));
+    session_close(&session);
+    clean_up();
+}
+
 static struct holder {
     pid_t pid;
     struct channel orders; /* the path of a file to hold, then the end */
@@ -522,6 +543,7 @@ int main(void)
     the_disk_fails();
     the_log_cannot_commit();
     the_log_cannot_be_synced(&world);
+    a_pack_cannot_be_synced(&world);
     the_log_is_busy(&world);
     reading_fails(&world);
     objects_are_damaged(&damaged);

@@ -86,6 +86,11 @@ int fdatasync(int file)
     return fails(&on_sync, file) ? -1 : (int)syscall(SYS_fdatasync, file);
 }
 
+int fsync(int file)
+{
+    return fails(&on_sync, file) ? -1 : (int)syscall(SYS_fsync, file);
+}
+
 int statfs64(const char *path, struct statfs64 *status)
 {
     long result = syscall(SYS_statfs, path, status);

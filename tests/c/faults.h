@@ -1,10 +1,10 @@
 /* Makes reads and writes of the library fail as the kernel would: the program's own pread64, pwrite64, write,
- * fdatasync and statfs64 take precedence over those of libc, for the shared library too.
+ * fsync, fdatasync and statfs64 take precedence over those of libc, for the shared library too.
  */
 #ifndef FAULTS_H
 #define FAULTS_H
 
-/* From now on writes (reads, syncs of data) of files whose path contains `part` fail with this errno. */
+/* From now on writes (reads, syncs) of files whose path contains `part` fail with this errno. */
 void faults_write(const char *part, int error_number);
 void faults_read(const char *part, int error_number);
 void faults_sync(const char *part, int error_number);

@@ -182,7 +182,7 @@ fn what_is_in_the_way_is_reported_and_the_rest_is_copied() {
 fn a_signal_leaves_no_half_file_and_nothing_else_behind() {
     let world = World::new();
     // Compresses well, so that it is made fast, and takes its time to be written out.
-    fs::File::create(world.local("large")).unwrap().set_len(1 << 30).unwrap();
+    fs::File::create(world.local("large")).unwrap().set_len(3 << 30).unwrap();
     world.ok(["put", &world.arg("large"), "projects:/large"]);
     fs::create_dir(world.local("back")).unwrap();
     fs::write(world.local("back/large"), b"old").unwrap();

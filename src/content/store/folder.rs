@@ -29,6 +29,9 @@ pub struct FolderStore {
 struct Unsynced {
     files: Vec<(String, File)>,
     folders: BTreeSet<PathBuf>,
+    /// What could not be synced. The system says so once and may have dropped it: nothing that is synced later makes
+    /// that good.
+    failed: Option<String>,
 }
 
 impl Unsynced {
@@ -95,9 +98,15 @@ impl FolderStore {
 
     /// Syncs the files that wait for it, and closes them.
     fn sync_files(&self, unsynced: &mut Unsynced) -> Result<(), StoreError> {
-        while let Some((key, file)) = unsynced.files.last() {
-            file.sync_all().map_err(|e| StoreError::io(key, e))?;
-            unsynced.files.pop();
+        if let Some(key) = &unsynced.failed {
+            let what = "it could not be synced before; link the filespace again and write anew what it held";
+            return Err(StoreError::io(key, io::Error::other(what)));
+        }
+        while let Some((key, file)) = unsynced.files.pop() {
+            if let Err(error) = file.sync_all() {
+                unsynced.failed = Some(key.clone());
+                return Err(StoreError::io(&key, error));
+            }
         }
         Ok(())
     }
@@ -185,6 +194,7 @@ impl Store for FolderStore {
 
     fn sync_all(&self) -> Result<(), StoreError> {
         let mut unsynced = self.unsynced.lock();
+        self.sync_files(&mut unsynced)?;
         let synced = File::open(&self.root).and_then(|root| Ok(nix::unistd::syncfs(root)?));
         synced.map_err(|e| StoreError::io(&self.root.to_string_lossy(), e))?;
         *unsynced = Unsynced::default();
