@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use aws_lc_rs::rand::SecureRandom;
 use parking_lot::Mutex;
-use ring::rand::SecureRandom;
 
 /// The clock and the source of randomness of one daemon.
 #[derive(Clone)]
@@ -37,7 +37,10 @@ pub struct NoRandomness;
 impl Env {
     /// The system's clock and randomness.
     pub fn system() -> Env {
-        Env { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom(ring::rand::SystemRandom::new())) }
+        Env {
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom(aws_lc_rs::rand::SystemRandom::new())),
+        }
     }
 
     /// A clock that moves only by hand and randomness that follows from a seed. For tests: what is
@@ -68,7 +71,7 @@ impl Clock for SystemClock {
     }
 }
 
-struct SystemRandom(ring::rand::SystemRandom);
+struct SystemRandom(aws_lc_rs::rand::SystemRandom);
 
 impl Random for SystemRandom {
     fn fill(&self, buf: &mut [u8]) -> Result<(), NoRandomness> {

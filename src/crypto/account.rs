@@ -4,8 +4,8 @@
 
 use std::fmt;
 
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use hpke::{Kem as _, Serializable};
-use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
 use super::grant::Kem;
 use super::{Key32, hash};
@@ -30,13 +30,18 @@ impl PublicKeys {
         KeyId(id)
     }
 
-    /// Whether the Ed25519 key may be enrolled: canonical and not of small order, so that a signature under
-    /// it binds a message.
+    /// Whether the Ed25519 key may be enrolled.
     pub fn is_acceptable(&self) -> bool {
-        let mut y = self.sign;
-        y[31] &= 0x7f;
-        is_below_p(&y) && !SMALL_ORDER.contains(&y)
+        is_acceptable(&self.sign)
     }
+}
+
+/// Whether an Ed25519 key is canonical and not of small order, so that a signature under it binds a message, and
+/// all libraries agree about it.
+fn is_acceptable(public: &[u8; 32]) -> bool {
+    let mut y = *public;
+    y[31] &= 0x7f;
+    is_below_p(&y) && !SMALL_ORDER.contains(&y)
 }
 
 /// The y coordinates of the eight points of small order (their sign bit cleared), all canonical.
@@ -68,9 +73,10 @@ fn is_below_p(y: &[u8; 32]) -> bool {
     y[31] < 0x7f || y[1..31].iter().any(|b| *b != 0xff) || y[0] < 0xed
 }
 
-/// Whether this is the Ed25519 signature (RFC 8032, cofactorless equation, canonical S) of a message.
+/// Whether this is the Ed25519 signature (RFC 8032, cofactorless equation, canonical S) of a message, under a key
+/// that may be enrolled.
 pub fn verify(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
-    UnparsedPublicKey::new(&ED25519, public).verify(message, signature).is_ok()
+    is_acceptable(public) && UnparsedPublicKey::new(&ED25519, public).verify(message, signature).is_ok()
 }
 
 /// A key that signs, and nothing else.
@@ -218,6 +224,15 @@ mod tests {
         (p[0], p[31]) = (0xed, 0x7f);
         assert!(!acceptable(p));
         assert!(acceptable(SigningKey::from_seed(&Key32::new([7; 32])).unwrap().public()));
+    }
+
+    #[test]
+    fn a_key_of_small_order_signs_nothing() {
+        // [0]B - [h]A is the neutral element for every message, if A is.
+        let (public, mut signature) = (SMALL_ORDER[1], [0; 64]);
+        signature[0] = 1;
+        assert!(UnparsedPublicKey::new(&ED25519, &public).verify(b"anything", &signature).is_ok());
+        assert!(!verify(&public, b"anything", &signature));
     }
 
     #[test]

@@ -13,8 +13,8 @@ pub mod token;
 
 use std::fmt;
 
-use ring::digest::{Context, SHA256};
-use ring::hkdf::{HKDF_SHA256, Salt};
+use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::env::{Env, NoRandomness};

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 use super::Key32;
 use crate::error::{Error, Status};
@@ -206,12 +206,13 @@ impl ObjectKey {
     ) -> Result<(ChunkHeader, usize), SealError> {
         let header = ChunkHeader::parse(stored)?;
         let sealed = &stored[CHUNK_HEADER..header.stored_len()];
+        let (sealed, tag) = sealed.split_at(sealed.len() - TAG);
         let Some(data) = out.get_mut(..sealed.len()) else { return Err(SealError::Malformed) };
-        data.copy_from_slice(sealed);
         let aad = self.associated_data(n, header.plain_len, header.codec);
-        let opened = self.key.open_in_place(nonce(n), Aad::from(aad), data);
-        let len = opened.map_err(|_| SealError::Forged)?.len();
-        Ok((header, len))
+        self.key
+            .open_separate_gather(nonce(n), Aad::from(aad), sealed, tag, data)
+            .map_err(|_| SealError::Forged)?;
+        Ok((header, sealed.len()))
     }
 
     fn associated_data(&self, n: u64, plain_len: u32, codec: Codec) -> Vec<u8> {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use bytes::Bytes;
 use lucidlink::codec;
 use lucidlink::content::pack::{PackWriter, SealedPack};
@@ -37,7 +38,6 @@ use lucidlink::workspace::ops::{WorkspaceBody, WorkspaceGenesis, WorkspaceOp};
 use lucidlink::workspace::state::workspace_id;
 use lucidlink::workspace::{Location, Workspace};
 use prost::Message;
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 const CREATED: i64 = 1_700_000_000_000_000_000;
 const HELLO: &[u8] = b"Hello, world.\n";
