@@ -1696,6 +1696,43 @@ ll_status ll_workspace_rename_filespace(ll_workspace workspace,
                                         struct ll_error *err);
 
 /**
+ * Where the log of a filespace has a fork: a commit there was made by somebody who saw another log, so a slot before
+ * it was changed, cut or exchanged. From there on every call is LL_ERR_LOG_FORKED, until an admin accepts it.
+ *
+ * @param workspace The workspace.
+ * @param name The filespace's name.
+ * @param position Set to the fork's position; 0: there is none, or it was accepted.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND, LL_ERR_ACCESS_DENIED. @since
+ * 0.1.0
+ */
+LL_API
+ll_status ll_workspace_filespace_fork(ll_workspace workspace,
+                                      const char *name,
+                                      uint64_t *position,
+                                      struct ll_error *err);
+
+/**
+ * Goes on behind a fork with what the log has now. What the commit at the fork said, and what other commits of the
+ * log that its author saw said, stays without effect: look at the filespace, and at what was backed up, first. Links
+ * that met the fork must be made anew.
+ *
+ * @param workspace The workspace, opened by an admin of the filespace.
+ * @param name The filespace's name.
+ * @param position The fork's position, as ll_workspace_filespace_fork gives it.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT (also: the fork is elsewhere, or there is none),
+ * LL_ERR_NOT_FOUND, LL_ERR_ACCESS_DENIED. @since 0.1.0
+ */
+LL_API
+ll_status ll_workspace_accept_fork(ll_workspace workspace,
+                                   const char *name,
+                                   uint64_t position,
+                                   struct ll_error *err);
+
+/**
  * Deletes a filespace: links of it fail from then on, and nothing in it can be had back. Its objects
  * stay in the store until they are collected.
  *

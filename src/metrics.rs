@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::content::store::{Store, StoreError};
 use crate::ids::Seq;
-use crate::log::{Append, CommitLog, LogError};
+use crate::log::{Append, CommitLog, Life, LogError};
 
 macro_rules! counters {
     ($($name:ident: $help:literal;)*) => {
@@ -184,6 +184,10 @@ impl CommitLog for CountedLog {
 
     fn durable(&self) -> Result<Seq, LogError> {
         self.inner.durable()
+    }
+
+    fn life(&self) -> Result<Life, LogError> {
+        self.inner.life()
     }
 
     fn sync(&self, upto: Seq) -> Result<(), LogError> {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lucidlink::content::store::memory::MemoryStore;
@@ -12,13 +12,15 @@ use lucidlink::content::store::{Store, StoreError};
 use lucidlink::crypto::Key32;
 use lucidlink::crypto::account::AccountKeys;
 use lucidlink::crypto::seal::Keyring;
+use lucidlink::crypto::token::Token;
 use lucidlink::env::{Env, Random, SeededRandom};
+use lucidlink::error::Status;
 use lucidlink::filespace::genesis::{Genesis, log_id};
-use lucidlink::filespace::{Link, LinkOptions, LinkParts};
+use lucidlink::filespace::{CommitMode, Link, LinkOptions, LinkParts};
 use lucidlink::fs::{FileSystem, Mode, Path};
 use lucidlink::ids::{LogId, Seq};
 use lucidlink::log::memory::MemoryLog;
-use lucidlink::log::{Append, CommitLog, LogError};
+use lucidlink::log::{Append, CommitLog, Life, LogError};
 use lucidlink::workspace::{Location, Workspace};
 use parking_lot::Mutex;
 use prost::Message;
@@ -91,6 +93,10 @@ impl CommitLog for Host {
 
     fn durable(&self) -> Result<Seq, LogError> {
         Ok(*self.durable.lock())
+    }
+
+    fn life(&self) -> Result<Life, LogError> {
+        Ok(Life::FIRST)
     }
 
     fn sync(&self, upto: Seq) -> Result<(), LogError> {
@@ -222,9 +228,9 @@ fn start_the_machine_again(workspace: &std::path::Path) {
     for head in folders.map(|folder| folder.join("log/head")) {
         let mut bytes = std::fs::read(&head).unwrap();
         for record in [512, 1024] {
-            bytes[record + 36..record + 72].fill(b'x');
-            let sum = crc32fast::hash(&bytes[record..record + 72]);
-            bytes[record + 72..record + 76].copy_from_slice(&sum.to_le_bytes());
+            bytes[record + 44..record + 80].fill(b'x');
+            let sum = crc32fast::hash(&bytes[record..record + 80]);
+            bytes[record + 80..record + 84].copy_from_slice(&sum.to_le_bytes());
         }
         std::fs::write(head, bytes).unwrap();
     }
@@ -232,7 +238,7 @@ fn start_the_machine_again(workspace: &std::path::Path) {
 
 struct Folder {
     place: tempfile::TempDir,
-    token: lucidlink::crypto::token::Token,
+    token: Token,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -254,16 +260,57 @@ impl Folder {
     }
 
     fn link(&self) -> Arc<FileSystem> {
+        self.link_with(LinkOptions::strict(TIMEOUT))
+    }
+
+    /// In relaxed mode, with a journal in a folder.
+    fn link_relaxed(&self, journal: &std::path::Path) -> Arc<FileSystem> {
+        self.link_with(LinkOptions {
+            commit: CommitMode::Background,
+            folder: Some(journal.to_owned()),
+            ..LinkOptions::strict(TIMEOUT)
+        })
+    }
+
+    fn link_with(&self, options: LinkOptions) -> Arc<FileSystem> {
         let workspace = self.workspace();
         let id = workspace.filespace_named("projects").unwrap().id;
-        FileSystem::new(workspace.link(id, LinkOptions::strict(TIMEOUT)).unwrap(), Path::parse("/").unwrap())
-            .unwrap()
+        FileSystem::new(workspace.link(id, options).unwrap(), Path::parse("/").unwrap()).unwrap()
+    }
+
+    /// The machine as the disk has it at this moment: a workspace that is started anew, and a copy of a journal.
+    fn after_power_loss(&self, journal: &std::path::Path) -> (Folder, tempfile::TempDir) {
+        let (place, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        copy_tree(self.place.path(), place.path());
+        copy_tree(journal, kept.path());
+        start_the_machine_again(place.path());
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let token = Token { key_id: self.token.key_id, secret: self.token.secret.clone() };
+        (Folder { place, token, runtime }, kept)
+    }
+
+    /// Keeps everybody from appending to the filespace's log until the file is closed.
+    fn hold_the_log(&self) -> std::fs::File {
+        let head = self.filespace().join("log/head");
+        let file = std::fs::OpenOptions::new().read(true).write(true).open(head).unwrap();
+        let whole = nix::libc::flock {
+            l_type: nix::libc::F_WRLCK as nix::libc::c_short,
+            l_whence: nix::libc::SEEK_SET as nix::libc::c_short,
+            l_start: 0,
+            l_len: 0,
+            l_pid: 0,
+        };
+        nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_OFD_SETLKW(&whole)).unwrap();
+        file
+    }
+
+    fn filespace(&self) -> std::path::PathBuf {
+        std::fs::read_dir(self.place.path().join("filespaces")).unwrap().next().unwrap().unwrap().path()
     }
 
     /// The packs, or the bodies, of the filespace.
     fn objects(&self, kind: &str) -> Vec<std::path::PathBuf> {
-        let filespace = std::fs::read_dir(self.place.path().join("filespaces")).unwrap().next().unwrap();
-        let mut pending = vec![filespace.unwrap().path().join(kind)];
+        let mut pending = vec![self.filespace().join(kind)];
         let mut found = Vec::new();
         while let Some(path) = pending.pop() {
             match path.is_dir() {
@@ -272,6 +319,19 @@ impl Folder {
             }
         }
         found
+    }
+}
+
+fn copy_tree(from: &std::path::Path, to: &std::path::Path) {
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => {
+                std::fs::create_dir(&target).unwrap();
+                copy_tree(&entry.path(), &target);
+            }
+            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+        }
     }
 }
 
@@ -367,5 +427,74 @@ fn a_commit_whose_payload_did_not_survive_is_cut_with_all_behind_it() {
         assert_eq!(fs.list_dir(&Path::parse("/").unwrap()).unwrap(), ["small"]);
         put(&fs, "/next", 300);
         has(&folder.link(), "/next", 300);
+    }
+}
+
+fn append(fs: &Arc<FileSystem>, name: &str, bytes: &[u8]) {
+    let file = fs.open(&Path::parse(name).unwrap(), Mode::parse("a").unwrap(), 0o644).unwrap();
+    file.write(bytes).unwrap();
+    file.close().unwrap();
+}
+
+/// What a relaxed client had acknowledged and not brought to the log yet, its journal keeps. Its session is over with
+/// the log's life; another one takes it up, once.
+#[test]
+fn what_a_journal_kept_is_taken_up_in_the_next_life() {
+    // Whether the commit was on its way already.
+    for in_flight in [false, true] {
+        let (folder, journal) = (Folder::new(), tempfile::tempdir().unwrap());
+        let fs = folder.link_relaxed(journal.path());
+        put(&fs, "/old", 100);
+        let synced = fs.link().sync().unwrap();
+        let synced = fs.link().describe(synced).unwrap();
+        let safe = folder.objects("packs");
+        put(&fs, "/lost", 700_000);
+        while fs.link().backlog().0 > 0 {
+            std::thread::yield_now();
+        }
+        let lost = fs.link().describe(fs.link().position()).unwrap();
+        let pack: Vec<_> = folder.objects("packs").into_iter().filter(|p| !safe.contains(p)).collect();
+        let lock = folder.hold_the_log();
+        put(&fs, "/kept", 300);
+        put(&fs, "/large", 800_000);
+        append(&fs, "/old", b"more");
+        fs.create_dir(&Path::parse("/dir").unwrap(), 0o755).unwrap();
+        put(&fs, "/dir/inside", 400);
+        append(&fs, "/lost", b"in vain");
+        let acknowledged = std::fs::metadata(journal.path().join("journal")).unwrap().len();
+        while in_flight && std::fs::metadata(journal.path().join("journal")).unwrap().len() == acknowledged {
+            std::thread::yield_now();
+        }
+        let (after, journal) = folder.after_power_loss(journal.path());
+        std::fs::remove_file(after.place.path().join(pack[0].strip_prefix(folder.place.path()).unwrap()))
+            .unwrap();
+        drop(lock);
+        fs.link().abandon();
+
+        let fs = after.link_relaxed(journal.path());
+        fs.link().sync().unwrap();
+        let failures = fs.link().late_failures();
+        let paths: Vec<_> = failures.iter().map(|failure| &failure.path[..]).collect();
+        assert_eq!(paths, ["/lost"], "what it was to be appended to is gone");
+        fs.link().acknowledge_failures(u64::MAX).unwrap();
+        fs.link().close().unwrap();
+        for fs in [after.link(), after.link_relaxed(journal.path())] {
+            let root = fs.list_dir(&Path::parse("/").unwrap()).unwrap();
+            assert_eq!(root, ["dir", "kept", "large", "old"]);
+            has(&fs, "/kept", 300);
+            has(&fs, "/large", 800_000);
+            has(&fs, "/dir/inside", 400);
+            let file = fs.open(&Path::parse("/old").unwrap(), Mode::parse("r").unwrap(), 0).unwrap();
+            assert_eq!(file.size().unwrap(), 104, "once");
+        }
+        let known = |at_least| {
+            let workspace = after.workspace();
+            let id = workspace.filespace_named("projects").unwrap().id;
+            workspace.link(id, LinkOptions { at_least: Some(at_least), ..LinkOptions::strict(TIMEOUT) })
+        };
+        known(synced).unwrap();
+        assert_eq!(known(lost).err().unwrap().status(), Status::LogRolledBack);
+        let waited = after.link().link().wait_for(&lost, Instant::now() + TIMEOUT);
+        assert_eq!(waited.unwrap_err().status(), Status::LogRolledBack);
     }
 }

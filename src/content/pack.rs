@@ -173,27 +173,49 @@ pub fn open_large_block(key: &ObjectKey, number: u64, stored: &[u8]) -> Result<B
 
 /// Whether a pack is as it was made: its index is the one of this hash, and each block the one of the index.
 pub fn is_whole(key: &ObjectKey, index_hash: &[u8], pack: &[u8]) -> bool {
-    let blocks = || {
-        let (rest, footer) = pack.split_last_chunk::<FOOTER>()?;
-        let offset = u64::from_le_bytes(footer[..8].try_into().ok()?);
-        let blocks = u32::from_le_bytes(footer[12..16].try_into().ok()?);
-        let stored = rest.get(usize::try_from(offset).ok()?..)?;
-        if sha256(stored).0 != *index_hash {
-            return None;
-        }
-        let (header, data) = key.open_chunk(blocks.into(), stored).ok()?;
-        codec::decompress(header.codec, data, header.plain_len, (PACK_BLOCKS * INDEX_ENTRY) as u32).ok()
+    let index = read_index(key, index_hash, pack);
+    index.is_some_and(|index| index.iter().all(|entry| block_of(pack, entry).is_some()))
+}
+
+/// Adds the blocks of a pack, which must be as it was made, to another one, where they have the same places. None: it
+/// is not.
+pub fn copy_blocks(
+    key: &ObjectKey,
+    index_hash: &[u8],
+    pack: &[u8],
+    to: &mut PackWriter,
+) -> Option<Result<(), SealError>> {
+    let index = read_index(key, index_hash, pack)?;
+    let blocks = index.iter().map(|entry| block_of(pack, entry)).collect::<Option<Vec<_>>>()?;
+    let copy = |(number, stored): (u64, &[u8])| {
+        let (header, data) = key.open_chunk(number, stored)?;
+        to.add(header.codec, header.plain_len, &data).map(drop)
     };
-    let is_as_made = |entry: &[u8; INDEX_ENTRY]| {
-        let start = u64::from_le_bytes(entry[..8].try_into().ok()?);
-        let length = u32::from_le_bytes(entry[8..12].try_into().ok()?);
-        let block = pack.get(usize::try_from(start).ok()?..)?.get(..length as usize)?;
-        (sha256(block).0 == entry[16..]).then_some(())
-    };
-    blocks().is_some_and(|index| {
-        let (entries, rest) = index.as_chunks();
-        rest.is_empty() && entries.iter().all(|entry| is_as_made(entry).is_some())
-    })
+    Some((0..).zip(blocks).try_for_each(copy))
+}
+
+/// The entries of a pack's index, if it is the one of this hash.
+fn read_index(key: &ObjectKey, index_hash: &[u8], pack: &[u8]) -> Option<Vec<[u8; INDEX_ENTRY]>> {
+    let (rest, footer) = pack.split_last_chunk::<FOOTER>()?;
+    let offset = u64::from_le_bytes(footer[..8].try_into().ok()?);
+    let blocks = u32::from_le_bytes(footer[12..16].try_into().ok()?);
+    let stored = rest.get(usize::try_from(offset).ok()?..)?;
+    if sha256(stored).0 != *index_hash {
+        return None;
+    }
+    let (header, data) = key.open_chunk(blocks.into(), stored).ok()?;
+    let max = (PACK_BLOCKS * INDEX_ENTRY) as u32;
+    let index = codec::decompress(header.codec, data, header.plain_len, max).ok()?;
+    let (entries, rest) = index.as_chunks();
+    rest.is_empty().then(|| entries.to_vec())
+}
+
+/// The stored bytes of a block, if they are those of its entry in the index.
+fn block_of<'a>(pack: &'a [u8], entry: &[u8; INDEX_ENTRY]) -> Option<&'a [u8]> {
+    let start = u64::from_le_bytes(entry[..8].try_into().ok()?);
+    let length = u32::from_le_bytes(entry[8..12].try_into().ok()?);
+    let block = pack.get(usize::try_from(start).ok()?..)?.get(..length as usize)?;
+    (sha256(block).0 == entry[16..]).then_some(block)
 }
 
 /// Where a pack of file content is stored.

@@ -14,6 +14,7 @@ use super::workspace::{WorkspaceHandle, ll_workspace};
 use crate::crypto::token::Token;
 use crate::env::Env;
 use crate::error::{Error, Result, Status};
+use crate::ids::Seq;
 use crate::state::value::Role;
 use crate::workspace::{AccountInfo, Location, Workspace};
 
@@ -167,6 +168,56 @@ pub unsafe extern "C" fn ll_workspace_rename_filespace(
     guard(0, err, || unsafe {
         let opened = handle::get::<WorkspaceHandle>(workspace)?;
         opened.workspace.rename_filespace(text(name, "name")?, text(new_name, "new_name")?)
+    })
+}
+
+/// Where the log of a filespace has a fork: a commit there was made by somebody who saw another log, so a slot before
+/// it was changed, cut or exchanged. From there on every call is LL_ERR_LOG_FORKED, until an admin accepts it.
+///
+/// @param workspace The workspace.
+/// @param name The filespace's name.
+/// @param position Set to the fork's position; 0: there is none, or it was accepted.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND, LL_ERR_ACCESS_DENIED. @since
+/// 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_workspace_filespace_fork(
+    workspace: ll_workspace,
+    name: *const c_char,
+    position: *mut u64,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(0, err, || unsafe {
+        let opened = handle::get::<WorkspaceHandle>(workspace)?;
+        let fork = opened.workspace.fork(text(name, "name")?)?;
+        put(position, "position", fork.map_or(0, |at| at.0))
+    })
+}
+
+/// Goes on behind a fork with what the log has now. What the commit at the fork said, and what other commits of the
+/// log that its author saw said, stays without effect: look at the filespace, and at what was backed up, first. Links
+/// that met the fork must be made anew.
+///
+/// @param workspace The workspace, opened by an admin of the filespace.
+/// @param name The filespace's name.
+/// @param position The fork's position, as ll_workspace_filespace_fork gives it.
+/// @param err Detail of a failure, or NULL.
+/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT (also: the fork is elsewhere, or there is none),
+/// LL_ERR_NOT_FOUND, LL_ERR_ACCESS_DENIED. @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_workspace_accept_fork(
+    workspace: ll_workspace,
+    name: *const c_char,
+    position: u64,
+    err: *mut ll_error,
+) -> ll_status {
+    // SAFETY: pointers are as documented; each is checked for NULL where it is used.
+    guard(0, err, || unsafe {
+        let opened = handle::get::<WorkspaceHandle>(workspace)?;
+        opened.workspace.accept_fork(text(name, "name")?, Seq(position))
     })
 }
 

@@ -16,12 +16,12 @@ use super::offer::Offer;
 use super::pending::{Answer, Pending, Queue, Ticket, envelope};
 use super::view::{View, pending_position};
 use crate::error::{Error, Result, Status};
-use crate::ids::{Ino, PackId, Seq, SessionId, SessionNo};
+use crate::ids::{Incarnation, Ino, PackId, Seq, SessionId, SessionNo};
 use crate::log::envelope::Envelope;
 use crate::metrics::count;
-use crate::state::Refusal;
 use crate::state::ops::{CloseSession, Op, OpenSession};
 use crate::state::value::{Outcome, Session};
+use crate::state::{Refusal, Tables};
 
 /// What became of a transaction that took effect.
 #[derive(Debug)]
@@ -102,6 +102,8 @@ pub(super) struct Committer {
 pub(super) struct OwnSession {
     pub(super) id: SessionId,
     pub(super) number: SessionNo,
+    /// The life of the log in which it was opened.
+    incarnation: Incarnation,
     /// The last commit that was consumed.
     k: u64,
     next_ino: u32,
@@ -109,12 +111,18 @@ pub(super) struct OwnSession {
 
 impl OwnSession {
     pub(super) fn journaled(&self) -> JournaledSession {
-        JournaledSession { id: self.id, number: self.number, k: self.k, inos: self.next_ino }
+        let OwnSession { id, number, incarnation, k, next_ino: inos } = *self;
+        JournaledSession { id, number, incarnation, k, inos }
+    }
+
+    /// Inode numbers up to one are taken.
+    pub(super) fn skip_inos(&mut self, upto: u32) {
+        self.next_ino = self.next_ino.max(upto);
     }
 
     pub(super) fn resumed(session: JournaledSession) -> OwnSession {
-        let JournaledSession { id, number, k, inos } = session;
-        OwnSession { id, number, k, next_ino: inos }
+        let JournaledSession { id, number, incarnation, k, inos } = session;
+        OwnSession { id, number, incarnation, k, next_ino: inos }
     }
 }
 
@@ -184,8 +192,21 @@ impl Link {
     }
 
     fn commit_in_turn(&self, draft: Draft, deadline: Instant) -> Result<Committed, CommitError> {
+        self.commit_from(self.writable_queue()?, draft, deadline)
+    }
+
+    /// The same even behind a fork.
+    pub(super) fn commit_here(&self, draft: Draft, deadline: Instant) -> Result<Committed, CommitError> {
+        self.commit_from(self.committer.queue.lock(), draft, deadline)
+    }
+
+    fn commit_from(
+        &self,
+        mut queue: MutexGuard<'_, Queue>,
+        draft: Draft,
+        deadline: Instant,
+    ) -> Result<Committed, CommitError> {
         let ticket = Arc::new(Ticket::default());
-        let mut queue = self.writable_queue()?;
         queue.push(Pending::new(draft, ticket.clone()));
         self.wait_for_answer(queue, &ticket, deadline)
     }
@@ -407,15 +428,17 @@ impl Link {
     }
 
     /// Opens a session. If the answer is lost, another one is opened next time: nothing is in it yet.
-    fn open_session(&self, deadline: Instant) -> Result<OwnSession> {
+    pub(super) fn open_session(&self, deadline: Instant) -> Result<OwnSession> {
         let id = SessionId(self.env.random_bytes()?);
         let open = Draft::of(Op::OpenSession(OpenSession {}));
-        let mut offer = self.make_offer(id, SessionNo(0), 1, vec![open])?;
+        let drafts = [open].into_iter().chain(self.new_life()?).collect();
+        let mut offer = self.make_offer(id, SessionNo(0), 1, drafts)?;
         let opened = self.bring(&mut offer, deadline).map_err(|error| {
             // Whether the session is there or not, nothing of the caller's is in it.
             Error::new(error.status(), "no session could be opened").caused_by(error)
         })?;
-        Ok(OwnSession { id, number: opened.number(), k: opened.last_k, next_ino: 0 })
+        let incarnation = self.read_committed(|state| Ok(state.incarnation()?))?;
+        Ok(OwnSession { id, number: opened.number(), incarnation, k: opened.last_k, next_ino: 0 })
     }
 
     /// Waits for what is in the queue, then closes the session, if there is one. Nothing may be put into the

@@ -1,6 +1,8 @@
 //! What a call wants committed: a transaction, the packs that it has uploaded, and small blocks that have
 //! no place yet. The commit gives them one: inline, or in a pack that its transactions share.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 
 use crate::crypto::seal::{CHUNK_OVERHEAD, ChunkPlace, Codec};
@@ -56,23 +58,35 @@ impl Draft {
 
     /// Points the extents of the draft's blocks to where the commit puts them.
     pub fn place(&mut self, places: &[(PackId, ChunkPlace)]) {
-        for operation in &mut self.transaction.ops {
-            let Some(Op::Replace(content) | Op::Write(content) | Op::Append(content)) = &mut operation.op
-            else {
-                continue;
-            };
-            for extent in &mut content.extents {
-                if extent.pack[..] != PackId::INLINE.0[..] {
-                    continue;
-                }
-                if let Some((pack, place)) = places.get(extent.block as usize) {
-                    extent.pack = Bytes::copy_from_slice(&pack.0);
-                    extent.block = place.number;
-                    extent.stored_offset = place.offset;
-                    extent.stored_lengths = vec![place.length];
-                }
+        for extent in self.extents().filter(|extent| extent.pack[..] == PackId::INLINE.0[..]) {
+            if let Some((pack, place)) = places.get(extent.block as usize) {
+                extent.pack = Bytes::copy_from_slice(&pack.0);
+                extent.block = place.number;
+                extent.stored_offset = place.offset;
+                extent.stored_lengths = vec![place.length];
             }
         }
+    }
+
+    /// Puts packs with the same blocks in the place of its packs.
+    pub fn replace_packs(&mut self, with: Vec<NewPack>) {
+        let old = std::mem::replace(&mut self.packs, with);
+        let new: HashMap<Bytes, Bytes> =
+            old.into_iter().zip(&self.packs).map(|(old, new)| (old.id, new.id.clone())).collect();
+        for extent in self.extents() {
+            if let Some(id) = new.get(&extent.pack) {
+                extent.pack.clone_from(id);
+            }
+        }
+    }
+
+    fn extents(&mut self) -> impl Iterator<Item = &mut Extent> {
+        let operations = self.transaction.ops.iter_mut();
+        let contents = operations.filter_map(|operation| match operation.op.as_mut()? {
+            Op::Replace(content) | Op::Write(content) | Op::Append(content) => Some(content),
+            _ => None,
+        });
+        contents.flat_map(|content| &mut content.extents)
     }
 }
 

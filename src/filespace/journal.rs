@@ -18,7 +18,7 @@ use crate::crypto::seal::{CHUNK_OVERHEAD, Codec, FORMAT_VERSION, Keyring, Kind, 
 use crate::crypto::sha256;
 use crate::env::Env;
 use crate::error::{Error, Result, Status};
-use crate::ids::{LogId, SessionId, SessionNo};
+use crate::ids::{Incarnation, LogId, SessionId, SessionNo};
 use crate::state::ops::{NewPack, Transaction};
 
 /// Its file in the folder of a filespace.
@@ -68,6 +68,8 @@ struct Session {
     number: u32,
     #[prost(uint64, tag = "3")]
     k: u64,
+    #[prost(bytes = "bytes", tag = "4")]
+    incarnation: Bytes,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -130,6 +132,8 @@ struct Failure {
 pub(super) struct JournaledSession {
     pub(super) id: SessionId,
     pub(super) number: SessionNo,
+    /// The life of the log in which it was opened.
+    pub(super) incarnation: Incarnation,
     pub(super) k: u64,
     /// Inode numbers up to this one may have been given.
     pub(super) inos: u32,
@@ -138,7 +142,8 @@ pub(super) struct JournaledSession {
 impl JournaledSession {
     /// Of a journal that has late failures only.
     pub(super) fn none() -> JournaledSession {
-        JournaledSession { id: SessionId([0; 16]), number: SessionNo(0), k: 0, inos: 0 }
+        let (id, incarnation) = (SessionId([0; 16]), Incarnation([0; 16]));
+        JournaledSession { id, number: SessionNo(0), incarnation, k: 0, inos: 0 }
     }
 }
 
@@ -225,9 +230,9 @@ impl Journal {
         file.write_all_at(&header, 0).map_err(|e| failed("write", folder, e))?;
         let (next, end) = (0, header.len() as u64);
         let mut journal = Journal { folder: folder.clone(), file, key, next, end, inos: 0 };
-        let JournaledSession { id, number, k, inos } = session;
-        let id = Bytes::copy_from_slice(&id.0);
-        journal.append(What::Session(Session { id, number: number.0, k }))?;
+        let JournaledSession { id, number, incarnation, k, inos } = session;
+        let (id, incarnation) = (Bytes::copy_from_slice(&id.0), Bytes::copy_from_slice(&incarnation.0));
+        journal.append(What::Session(Session { id, number: number.0, k, incarnation }))?;
         journal.set_inos_apart(inos)?;
         for (number, path, draft) in entries {
             journal.acknowledged(number, path, draft)?;
@@ -391,9 +396,11 @@ impl Recovered {
     fn take(&mut self, record: Record) -> bool {
         match record.what {
             Some(What::Session(session)) => {
-                let Some(id) = SessionId::from_slice(&session.id) else { return false };
-                let (number, k) = (SessionNo(session.number), session.k);
-                self.session = Some(JournaledSession { id, number, k, inos: 0 });
+                let Session { id, number, k, incarnation } = session;
+                let (id, incarnation) = (SessionId::from_slice(&id), Incarnation::from_slice(&incarnation));
+                let (Some(id), Some(incarnation)) = (id, incarnation) else { return false };
+                let number = SessionNo(number);
+                self.session = Some(JournaledSession { id, number, incarnation, k, inos: 0 });
                 true
             }
             Some(What::Inos(upto)) => self.session.as_mut().map(|s| s.inos = upto).is_some(),
@@ -491,7 +498,8 @@ mod tests {
     }
 
     fn session(k: u64) -> JournaledSession {
-        JournaledSession { id: SessionId([2; 16]), number: SessionNo(5), k, inos: 9 }
+        let (id, incarnation) = (SessionId([2; 16]), Incarnation([3; 16]));
+        JournaledSession { id, number: SessionNo(5), incarnation, k, inos: 9 }
     }
 
     fn numbers(entries: &[Entry]) -> Vec<u64> {
@@ -528,6 +536,7 @@ mod tests {
         assert_eq!((in_flight.k, &in_flight.slot[..]), (3, &b"slot 3"[..]));
         let session = recovered.session.unwrap();
         assert_eq!((session.k, session.id), (2, SessionId([2; 16])));
+        assert_eq!(session.incarnation, Incarnation([3; 16]));
         assert!(session.inos >= 100_000);
         journal.forgotten(2).unwrap();
         assert!(Journal::read(&place).unwrap().failed.is_empty());

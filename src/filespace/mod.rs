@@ -25,6 +25,7 @@ mod freshness;
 pub mod genesis;
 mod journal;
 pub mod link;
+mod lives;
 mod offer;
 mod pending;
 pub mod position;

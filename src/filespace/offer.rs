@@ -199,12 +199,10 @@ impl Link {
 
     /// Seals body and blocks for the log as it is now; a payload that is too large for a slot is stored first.
     fn seal(&self, offer: &mut Offer) -> Result<()> {
-        let (seen, chain_at_seen, state_hash, header) = self.read_committed(|state| {
-            Ok((state.position(), state.chain(), state.state_hash(), state.header()?))
+        let (seen, chain_at_seen, state_hash, header, incarnation) = self.read_committed(|state| {
+            let (header, incarnation) = (state.header()?, state.incarnation()?);
+            Ok((state.position(), state.chain(), state.state_hash(), header, incarnation))
         })?;
-        if header.fork != 0 {
-            return Err(forked(header.fork));
-        }
         if header.ended {
             return Err(deleted(self.id));
         }
@@ -216,8 +214,6 @@ impl Link {
         let inline = offer.inline.iter().map(|b| (b.codec, b.plain_len, &b.data[..]));
         let payload = envelope::seal_payload(&key, &offer.body.encode_to_vec(), inline)?;
         let out_of_line = payload.len() > MAX_SLOT - HEAD;
-        let incarnation = Incarnation::from_slice(&header.incarnation)
-            .ok_or_else(|| Error::new(Status::Integrity, "the state has no valid incarnation"))?;
         let envelope = Envelope {
             incarnation,
             session: offer.session,

@@ -362,6 +362,33 @@ impl Queue {
         self.record_settled(k, journaled, self.failures.len() - known);
     }
 
+    /// What waits, in order.
+    pub(super) fn drafts(&self) -> impl Iterator<Item = &Draft> {
+        self.list.iter().map(|pending| &pending.draft)
+    }
+
+    /// Nobody will ever know what became of the commit under way.
+    pub(super) fn give_up_taken(&mut self, error: &Arc<Error>) {
+        self.in_flight = None;
+        self.remove_taken().into_iter().for_each(|pending| self.tell(pending, Err(error.clone())));
+    }
+
+    /// What waits becomes part of another session; what cannot has failed.
+    pub(super) fn take_up(&mut self, mut change: impl FnMut(&mut Draft) -> Result<()>) {
+        // It has the old session.
+        self.journal = None;
+        for mut pending in std::mem::take(&mut self.list) {
+            match change(&mut pending.draft) {
+                Ok(()) => {
+                    pending.place_anew();
+                    self.list.push_back(pending);
+                }
+                Err(error) => self.tell(pending, Err(Arc::new(error))),
+            }
+        }
+        self.bytes = self.list.iter().map(|p| p.draft.bytes()).sum();
+    }
+
     /// The outcome of the commit under way is not known: who waits is told that, and once more when it is.
     pub(super) fn leave_open(&mut self, error: &Arc<Error>) {
         for pending in self.list.iter().take(self.taken) {
@@ -465,6 +492,13 @@ impl Pending {
         let outcome = Outcome::default();
         let shown = Some(Shown { number, path, transaction, blocks, outcome });
         Pending { draft, ticket: None, shown }
+    }
+
+    /// Its draft was changed: the view shows that.
+    fn place_anew(&mut self) {
+        if let Some(shown) = &mut self.shown {
+            (shown.transaction, shown.blocks) = in_place(&self.draft);
+        }
     }
 
     /// Its number in the journal; 0: it is not in it.

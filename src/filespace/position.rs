@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::link::Link;
 use crate::error::{Error, Result, Status};
 use crate::ids::{Hash, Incarnation, Seq};
-use crate::state::{Stop, Tables};
+use crate::state::Tables;
 
 /// Between two looks at the log of somebody who waits.
 const FIRST_PAUSE: Duration = Duration::from_micros(100);
@@ -70,8 +70,7 @@ impl Link {
                 Some(chain) => (at, chain),
                 None => (state.position(), state.chain()),
             };
-            let incarnation = Incarnation::from_slice(&state.header()?.incarnation);
-            Ok(Position { seq, incarnation: incarnation.ok_or(Stop::Corrupt("incarnation"))?, chain })
+            Ok(Position { seq, incarnation: state.incarnation()?, chain })
         })
     }
 
@@ -83,6 +82,9 @@ impl Link {
             self.refresh()?;
             if self.position() >= position.seq {
                 return self.check_has(position);
+            }
+            if self.end_of_life(position.incarnation)?.is_some_and(|end| position.seq > end) {
+                return Err(self.does_not_have(position));
             }
             if Instant::now() + pause >= deadline {
                 let what = format!("the log did not reach position {} in time", position.seq);
@@ -121,22 +123,30 @@ impl Link {
     /// Whether the log has a position, and is the one that it is of.
     pub(super) fn check_has(&self, position: &Position) -> Result<()> {
         let (reached, chain, incarnation) = self.read_committed(|state| {
-            let incarnation = state.header()?.incarnation;
-            Ok((state.position() >= position.seq, state.chain_at(position.seq), incarnation))
+            Ok((state.position() >= position.seq, state.chain_at(position.seq), state.incarnation()?))
         })?;
-        // What lies behind the window cannot be compared; the incarnation can.
-        let is_same = chain.is_none_or(|chain| chain == position.chain)
-            && incarnation[..] == position.incarnation.0[..];
-        match reached && is_same {
-            true => Ok(()),
-            false => {
-                let what = format!(
-                    "the log of filespace {} does not have position {}: it was set back, or is another one",
-                    self.id, position.seq
-                );
-                Err(Error::new(Status::LogRolledBack, what))
+        let is_same = match (reached, chain) {
+            (false, _) => false,
+            (true, Some(chain)) => chain == position.chain,
+            // What lies behind the window cannot be compared; the lives of the log can.
+            (true, None) => {
+                incarnation == position.incarnation
+                    || self.end_of_life(position.incarnation)?.is_some_and(|end| position.seq <= end)
             }
+        };
+        match is_same {
+            true => Ok(()),
+            false => Err(self.does_not_have(position)),
         }
+    }
+
+    fn does_not_have(&self, position: &Position) -> Error {
+        let what = format!(
+            "the log of filespace {} does not have position {}: it was set back, or lost its end with the power, or \
+             is another one",
+            self.id, position.seq
+        );
+        Error::new(Status::LogRolledBack, what)
     }
 }
 

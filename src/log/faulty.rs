@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::{Append, CommitLog, LogError};
+use super::{Append, CommitLog, Life, LogError};
 use crate::env::SeededRandom;
 use crate::ids::Seq;
 
@@ -91,6 +91,10 @@ impl CommitLog for FaultyLog {
 
     fn durable(&self) -> Result<Seq, LogError> {
         self.inner.durable()
+    }
+
+    fn life(&self) -> Result<Life, LogError> {
+        self.inner.life()
     }
 
     fn sync(&self, upto: Seq) -> Result<(), LogError> {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::{Append, CommitLog, LogError};
+use super::{Append, CommitLog, Life, LogError};
 use crate::ids::Seq;
 
 /// A log that lives as long as its object.
@@ -55,6 +55,10 @@ impl CommitLog for MemoryLog {
 
     fn durable(&self) -> Result<Seq, LogError> {
         self.head()
+    }
+
+    fn life(&self) -> Result<Life, LogError> {
+        Ok(Life::FIRST)
     }
 
     fn sync(&self, _: Seq) -> Result<(), LogError> {

@@ -21,7 +21,7 @@ pub mod memory;
 use bytes::Bytes;
 
 use crate::error::{Error, Status};
-use crate::ids::Seq;
+use crate::ids::{Incarnation, Seq};
 
 /// What became of an append.
 #[derive(Debug)]
@@ -32,6 +32,20 @@ pub enum Append {
     Occupied,
     /// No answer: the bytes may or may not be in the slot, now or soon.
     Unknown(LogError),
+}
+
+/// A life of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// Its name; zero for the first.
+    pub incarnation: Incarnation,
+    /// The last slot that it has in common with the life before.
+    pub survived: Seq,
+}
+
+impl Life {
+    /// Of a log that never lost anything.
+    pub const FIRST: Life = Life { incarnation: Incarnation([0; 16]), survived: Seq(0) };
 }
 
 /// A log of numbered slots. Slot 0 is there from the start. Calls block and may come from any thread.
@@ -53,6 +67,9 @@ pub trait CommitLog: Send + Sync {
 
     /// The position up to which the log is known to survive power loss.
     fn durable(&self) -> Result<Seq, LogError>;
+
+    /// The life that the log is in: another one since it lost slots that somebody may have seen.
+    fn life(&self) -> Result<Life, LogError>;
 
     /// Makes the log survive power loss up to a position, and records that. What the slots up to there refer
     /// to must have been made durable before.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::ops::{self, AsId, Body, Op, Transaction};
+use super::sessions::forget_sessions;
 use super::source::{Scratch, Source, Stop, Tables};
 use super::value::{CheckpointRecord, Counters, Header, Member, Outcome, Pack, Role, Session};
 use super::{Failure, Refusal, key};
@@ -221,28 +222,13 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// Drops the records of sessions that were closed a window ago: a replay of theirs is outdated anyway.
-fn forget_sessions(scratch: &mut Scratch<'_>, at: Seq) -> Result<(), Stop> {
-    let Some(until) = at.0.checked_sub(WINDOW) else { return Ok(()) };
-    let (from, to) = key::expiries(Seq(until));
-    let expired: Vec<Bytes> =
-        scratch.range(&from, &to).map(|p| p.map(|(k, _)| k)).collect::<Result<_, _>>()?;
-    for key in expired {
-        if let Some(session) = key::expiry_session(&key) {
-            scratch.remove(key::session(session));
-        }
-        scratch.remove(key.to_vec());
-    }
-    Ok(())
-}
-
 /// One commit being judged.
 pub(super) struct Judge<'a> {
     pub(super) scratch: Scratch<'a>,
     pub(super) at: Seq,
     pub(super) author: SessionNo,
     role: Role,
-    envelope: &'a Envelope,
+    pub(super) envelope: &'a Envelope,
     pub(super) inline_base: u64,
     pub(super) counters: Counters,
     /// The counters before it.
@@ -252,6 +238,8 @@ pub(super) struct Judge<'a> {
     /// Packs that the commit may publish and nothing refers to yet.
     offered: BTreeMap<PackId, Pack>,
     pub(super) touched_packs: BTreeSet<PackId>,
+    /// Nothing takes effect but what ends that.
+    pub(super) is_behind_fork: bool,
     state_hash_at: &'a dyn Fn(Seq) -> Option<crate::ids::Hash>,
 }
 
@@ -277,6 +265,7 @@ impl<'a> Judge<'a> {
             redirects: BTreeMap::new(),
             offered: BTreeMap::new(),
             touched_packs: BTreeSet::new(),
+            is_behind_fork: state.header()?.fork != 0,
             state_hash_at,
         })
     }
@@ -356,7 +345,7 @@ impl<'a> Judge<'a> {
     fn transaction(&mut self, transaction: &Transaction) -> Result<Outcome, Stop> {
         let mark = self.scratch.mark();
         let counters = self.counters;
-        let redirects = self.redirects.clone();
+        let (redirects, is_behind_fork) = (self.redirects.clone(), self.is_behind_fork);
         let mut outcome = Outcome::default();
         match self.steps(transaction, &mut outcome) {
             Ok(()) => {
@@ -368,6 +357,7 @@ impl<'a> Judge<'a> {
                 self.scratch.rollback(mark);
                 self.counters = counters;
                 self.redirects = redirects;
+                self.is_behind_fork = is_behind_fork;
                 Ok(Outcome { refusal: refusal as u32, op: outcome.op, ..Outcome::default() })
             }
             Err(Failure::Stopped(stop)) => Err(stop),
@@ -387,7 +377,11 @@ impl<'a> Judge<'a> {
         for (index, operation) in transaction.ops.iter().enumerate() {
             outcome.op = index as u32;
             let before = self.counters;
-            match operation.op.as_ref().ok_or(Refusal::Invalid)? {
+            let op = operation.op.as_ref().ok_or(Refusal::Invalid)?;
+            if self.is_behind_fork && !matches!(op, Op::AcceptFork(_) | Op::End(_)) {
+                return Err(Refusal::Forked.into());
+            }
+            match op {
                 Op::MakeDir(op) => self.make_dir(op)?,
                 Op::Create(op) => self.create(op)?,
                 Op::Symlink(op) => self.symlink(op)?,
@@ -416,6 +410,8 @@ impl<'a> Judge<'a> {
                 Op::RemoveXattr(op) => self.remove_xattr(op)?,
                 Op::Copy(op) => self.copy(op)?,
                 Op::SetQuota(op) => self.set_quota(op)?,
+                Op::NewIncarnation(op) => self.new_incarnation(op)?,
+                Op::AcceptFork(op) => self.accept_fork(op)?,
             }
             self.stay_within_quota(&before)?;
         }
@@ -455,7 +451,7 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    fn require_admin(&self) -> Result<(), Failure> {
+    pub(super) fn require_admin(&self) -> Result<(), Failure> {
         // The role as it is at this operation: an earlier one of the same commit may have changed it.
         let member = self.scratch.member(self.envelope.key_id)?;
         match member.map(|m| m.role()) {
@@ -480,21 +476,6 @@ impl<'a> Judge<'a> {
             }
         }
         Ok(is_admin && others == 0)
-    }
-
-    fn close_session(&mut self, op: &ops::CloseSession) -> Result<(), Failure> {
-        let id = op.session.session().ok_or(Refusal::Invalid)?;
-        let own = id == self.envelope.session;
-        // A session that closes itself names the commit that does so, which is not recorded yet.
-        let expected = op.last_k.checked_sub(u64::from(own)).ok_or(Refusal::Invalid)?;
-        let mut session = self.scratch.session(id)?.ok_or(Refusal::NotFound)?;
-        if session.closed || session.last_k != expected {
-            return Err(Refusal::SessionMoved.into());
-        }
-        session.closed = true;
-        self.scratch.put_message(key::session(id), &session);
-        self.scratch.put(key::expiry(self.at, id), Vec::new());
-        Ok(())
     }
 
     fn checkpoint(&mut self, op: &ops::Checkpoint) -> Result<(), Failure> {

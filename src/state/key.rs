@@ -1,7 +1,7 @@
 //! The keys of the state: one letter for the table, then its parts, big-endian so that byte order is
 //! the order that scans want.
 
-use crate::ids::{Ino, KeyId, PackId, Seq, SessionId};
+use crate::ids::{Incarnation, Ino, KeyId, PackId, Seq, SessionId};
 
 /// An encoded key.
 pub type Key = Vec<u8>;
@@ -69,6 +69,11 @@ pub fn inode(ino: Ino) -> Key {
     prefix(b'I', ino.0)
 }
 
+/// A life of the log that is over: [`PastLife`](super::value::PastLife).
+pub fn past_life(incarnation: Incarnation) -> Key {
+    id16(b'L', &incarnation.0)
+}
+
 /// A member: [`Member`](super::value::Member).
 pub fn member(key_id: KeyId) -> Key {
     id16(b'M', &key_id.0)
@@ -107,6 +112,16 @@ pub fn ino_of(key: &[u8]) -> Option<Ino> {
 /// A session: [`Session`](super::value::Session).
 pub fn session(id: SessionId) -> Key {
     id16(b'S', &id.0)
+}
+
+/// Every session, as a range.
+pub fn sessions() -> (Key, Key) {
+    (vec![b'S'], vec![b'S' + 1])
+}
+
+/// The session in a key that [`session`] made.
+pub fn session_id(key: &[u8]) -> Option<SessionId> {
+    SessionId::from_slice(key.get(1..)?)
 }
 
 /// A range of a file, by its *end*: [`Extent`](super::ops::Extent). So the extent that covers a byte is

@@ -4,7 +4,7 @@
 //! - [`key`], [`value`]: what the state consists of.
 //! - [`source`]: reading it, layer over layer.
 //! - [`apply`]: judging a commit; `tree` judges names, [`extents`] content, [`xattrs`] extended attributes, [`copy`]
-//!   copies.
+//!   copies, `sessions` what ends.
 //! - [`replica`]: the state at a position, in memory, on top of the parts of a checkpoint.
 //!   `hot` holds what was read or written lately.
 //! - [`part`]: sorted parts, the form in which a checkpoint stores the state.
@@ -19,6 +19,7 @@ pub mod key;
 pub mod ops;
 pub mod part;
 pub mod replica;
+mod sessions;
 pub mod source;
 mod tree;
 pub mod value;
@@ -75,10 +76,12 @@ pub enum Refusal {
     TooManyAttributes = 19,
     /// The file has more extents than one operation copies.
     TooFragmented = 20,
+    /// The log has a fork that no admin has accepted.
+    Forked = 21,
 }
 
 impl Refusal {
-    const ALL: [Refusal; 20] = [
+    const ALL: [Refusal; 21] = [
         Refusal::StalePath,
         Refusal::Exists,
         Refusal::NotFound,
@@ -99,6 +102,7 @@ impl Refusal {
         Refusal::NoAttribute,
         Refusal::TooManyAttributes,
         Refusal::TooFragmented,
+        Refusal::Forked,
     ];
 
     /// The refusal with this number.
@@ -120,6 +124,7 @@ impl Refusal {
             Refusal::TooLarge | Refusal::TooFragmented => Status::FileTooLarge,
             Refusal::OverQuota | Refusal::TooManyAttributes => Status::NoSpace,
             Refusal::NoAttribute => Status::NoAttribute,
+            Refusal::Forked => Status::LogForked,
             Refusal::BadInode
             | Refusal::DeadPack
             | Refusal::Invalid

@@ -100,9 +100,35 @@ impl Transaction {
                 | Op::CloseSession(_)
                 | Op::Checkpoint(_)
                 | Op::OpenSession(_)
+                | Op::NewIncarnation(_)
+                | Op::AcceptFork(_)
                 | Op::End(_) => {}
             }
         }
+    }
+
+    /// Gives the inodes that it makes other numbers.
+    pub fn renumber_new(&mut self, now: impl Fn(Ino) -> Ino) {
+        for op in self.ops.iter_mut().filter_map(|operation| operation.op.as_mut()) {
+            match op {
+                Op::MakeDir(MakeDir { ino, .. })
+                | Op::Create(Create { ino, .. })
+                | Op::Symlink(Symlink { ino, .. })
+                | Op::Copy(Copy { ino, .. }) => *ino = now(Ino(*ino)).0,
+                _ => {}
+            }
+        }
+    }
+
+    /// The numbers of the inodes that it makes.
+    pub fn new_numbers(&self) -> impl Iterator<Item = u64> {
+        self.ops.iter().filter_map(|operation| match operation.op.as_ref()? {
+            Op::MakeDir(MakeDir { ino, .. })
+            | Op::Create(Create { ino, .. })
+            | Op::Symlink(Symlink { ino, .. })
+            | Op::Copy(Copy { ino, .. }) => Some(*ino),
+            _ => None,
+        })
     }
 }
 
@@ -124,7 +150,7 @@ pub struct Hop {
 #[derive(Clone, PartialEq, Message)]
 pub struct Operation {
     /// Which one; absent in no valid body.
-    #[prost(oneof = "Op", tags = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25")]
+    #[prost(oneof = "Op", tags = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27")]
     pub op: Option<Op>,
 }
 
@@ -206,6 +232,12 @@ pub enum Op {
     /// Makes a hole of a byte range; the size stays.
     #[prost(message, tag = "25")]
     Punch(Punch),
+    /// The log lost slots: it has a new life, and who wrote in the old one is gone.
+    #[prost(message, tag = "26")]
+    NewIncarnation(NewIncarnation),
+    /// What is behind a fork is trusted again. Admins only.
+    #[prost(message, tag = "27")]
+    AcceptFork(AcceptFork),
 }
 
 /// See [`Op::MakeDir`].
@@ -602,6 +634,25 @@ pub struct SetQuota {
     /// The most files, directories and symbolic links that there may be, the root included; 0: no limit.
     #[prost(uint64, tag = "2")]
     pub entries: u64,
+}
+
+/// See [`Op::NewIncarnation`].
+#[derive(Clone, PartialEq, Message)]
+pub struct NewIncarnation {
+    /// The new life, which the log chose when it was cut; 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub incarnation: Bytes,
+    /// The last slot that was not lost. Sessions that were opened up to there are closed.
+    #[prost(uint64, tag = "2")]
+    pub survived: u64,
+}
+
+/// See [`Op::AcceptFork`].
+#[derive(Clone, PartialEq, Message)]
+pub struct AcceptFork {
+    /// Where the fork is.
+    #[prost(uint64, tag = "1")]
+    pub position: u64,
 }
 
 impl Op {

@@ -12,8 +12,8 @@ use prost::Message;
 
 use super::key::{self, Key};
 use super::ops::Extent;
-use super::value::{Counters, Dentry, Header, Inode, Member, Pack, Session};
-use crate::ids::{Ino, KeyId, PackId, PartId, SessionId};
+use super::value::{Counters, Dentry, Header, Inode, Member, Pack, PastLife, Session};
+use crate::ids::{Incarnation, Ino, KeyId, PackId, PartId, SessionId};
 
 /// Why a read could not be answered. Nothing has changed; the caller acts and reads again.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -75,6 +75,11 @@ pub trait Tables: Source {
     /// The filespace as a whole.
     fn header(&self) -> Result<Header, Stop> {
         self.message(&key::header(), "header")?.ok_or(Stop::Corrupt("no header"))
+    }
+
+    /// The log's current life.
+    fn incarnation(&self) -> Result<Incarnation, Stop> {
+        Incarnation::from_slice(&self.header()?.incarnation).ok_or(Stop::Corrupt("incarnation"))
     }
 
     /// How much there is of everything.
@@ -143,6 +148,11 @@ pub trait Tables: Source {
     /// A member.
     fn member(&self, key_id: KeyId) -> Result<Option<Member>, Stop> {
         self.message(&key::member(key_id), "member")
+    }
+
+    /// A life of the log that is over.
+    fn past_life(&self, incarnation: Incarnation) -> Result<Option<PastLife>, Stop> {
+        self.message(&key::past_life(incarnation), "past life")
     }
 
     /// A session.

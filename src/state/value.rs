@@ -98,7 +98,7 @@ pub struct Header {
     /// The rules of apply in force.
     #[prost(uint32, tag = "1")]
     pub apply_version: u32,
-    /// The log's current life; 16 bytes.
+    /// The log's current life; 16 bytes, all zero for the first.
     #[prost(bytes = "bytes", tag = "2")]
     pub incarnation: Bytes,
     /// The current key generation.
@@ -285,6 +285,14 @@ impl Session {
     pub fn belongs_to(&self, key_id: KeyId) -> bool {
         self.key_id[..] == key_id.0[..]
     }
+}
+
+/// A life of the log that ended because slots were lost.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct PastLife {
+    /// The last position that it has in common with the life that followed.
+    #[prost(uint64, tag = "1")]
+    pub last: u64,
 }
 
 /// What became of a transaction.

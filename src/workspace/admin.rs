@@ -14,7 +14,7 @@ use crate::crypto::token::Token;
 use crate::error::{Error, Result, Status};
 use crate::filespace::genesis::{Genesis, log_id};
 use crate::filespace::{CommitError, Draft, Link, LinkOptions};
-use crate::ids::KeyId;
+use crate::ids::{KeyId, Seq};
 use crate::log::CommitLog;
 use crate::log::folder::FolderLog;
 use crate::state::Tables;
@@ -175,6 +175,25 @@ impl Workspace {
         }
         self.commit(vec![WorkspaceOp::DropFilespace(DropFilespace { id })])?;
         self.make_durable()
+    }
+
+    /// Where the log of a filespace has a fork that nobody has accepted; none if it has none.
+    pub fn fork(&self, filespace: &str) -> Result<Option<Seq>> {
+        Ok(self.link_as_it_is(filespace, true)?.fork())
+    }
+
+    /// Goes on behind a fork of a filespace's log, with what the log has now.
+    pub fn accept_fork(&self, filespace: &str, at: Seq) -> Result<()> {
+        let link = self.link_as_it_is(filespace, false)?;
+        link.accept_fork(at, link.deadline())?;
+        link.sync()?;
+        link.close()
+    }
+
+    /// A link that changes nothing by itself: behind a fork nothing can be.
+    fn link_as_it_is(&self, filespace: &str, read_only: bool) -> Result<Arc<Link>> {
+        let id = self.filespace_named(filespace)?.id;
+        Link::open(self.link_parts(id)?, LinkOptions { read_only, ..LinkOptions::strict(self.timeout()) })
     }
 
     /// Gives an account a role in a filespace.

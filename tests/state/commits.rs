@@ -4,9 +4,9 @@
 
 use bytes::Bytes;
 use lucidlink::crypto::account::PublicKeys;
-use lucidlink::ids::{Hash, Incarnation, KeyId, PackId, Seq, SessionId, SessionNo};
+use lucidlink::ids::{Hash, KeyId, PackId, Seq, SessionId, SessionNo};
 use lucidlink::log::envelope::Envelope;
-use lucidlink::state::ops::{Body, End, Hop, NewPack, Op, Operation, Transaction};
+use lucidlink::state::ops::{AcceptFork, Body, End, Hop, NewPack, Op, Operation, Transaction};
 use lucidlink::state::value::Role;
 
 use super::model::{Commit, Model};
@@ -78,7 +78,7 @@ impl Commits {
         let session = session.unwrap_or_else(|| SessionId(self.chance.bytes()));
         let seen = model.position().saturating_sub(self.chance.below(4));
         Envelope {
-            incarnation: Incarnation([0; 16]),
+            incarnation: model.state.life(),
             session,
             k: model.next_k(session),
             seen: Seq(seen),
@@ -97,7 +97,7 @@ impl Commits {
     fn distort(&self, model: &Model, slot: &mut Slot) {
         let Some(envelope) = &mut slot.envelope else { return };
         match self.chance.below(10) {
-            0 => envelope.incarnation.0[3] = 1,
+            0 => envelope.incarnation.0[3] ^= 1,
             1 => envelope.generation = 1,
             2 => envelope.seen = Seq(model.position() + 1 + self.chance.below(2)),
             3 => {
@@ -134,6 +134,9 @@ impl Commits {
             let op = match self.chance.below(200) {
                 0 => Operation { op: None },
                 1..40 if self.may_end => Op::End(End {}).wrap(),
+                0..120 if commit.state.fork != 0 => {
+                    Op::AcceptFork(AcceptFork { position: commit.state.fork }).wrap()
+                }
                 _ => self.operation(commit, packs).wrap(),
             };
             // What is refused leaves the copy as it is.

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use lucidlink::ids::Ino;
+use lucidlink::ids::{Incarnation, Ino};
 use lucidlink::state::ops::Extent;
-use lucidlink::state::value::{Counters, Dentry, Header, Inode, Kind, Pack};
+use lucidlink::state::value::{Counters, Dentry, Header, Inode, Kind, Pack, PastLife};
 use lucidlink::state::{Source, key};
 use prost::Message;
 
@@ -52,13 +52,18 @@ pub fn check(model: &Model, found: &Pairs) {
 }
 
 impl State {
+    /// The life of the log that goes on.
+    pub fn life(&self) -> Incarnation {
+        Incarnation(self.lives.last().expect("one life").0)
+    }
+
     /// Every pair but the extents.
     fn pairs(&self) -> Pairs {
         let mut pairs = Pairs::new();
         let mut put = |key: key::Key, value: Vec<u8>| drop(pairs.insert(key.into(), value.into()));
         let header = Header {
             apply_version: 1,
-            incarnation: Bytes::from_static(&[0; 16]),
+            incarnation: Bytes::copy_from_slice(&self.life().0),
             generation: 0,
             fork: self.fork,
             ended: self.ended,
@@ -95,6 +100,9 @@ impl State {
         self.detached.iter().for_each(|ino| put(key::detached(Ino(*ino)), Vec::new()));
         self.dead.iter().for_each(|(at, id)| put(key::freed(seq(*at), *id), Vec::new()));
         self.closed.iter().for_each(|(at, id)| put(key::expiry(seq(*at), *id), Vec::new()));
+        for (life, last) in &self.lives[..self.lives.len() - 1] {
+            put(key::past_life(Incarnation(*life)), PastLife { last: *last }.encode_to_vec());
+        }
         pairs
     }
 

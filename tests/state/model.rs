@@ -6,11 +6,11 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use lucidlink::crypto::account::PublicKeys;
-use lucidlink::ids::{Hash, Incarnation, Ino, KeyId, PackId, SessionId};
+use lucidlink::ids::{Hash, Ino, KeyId, PackId, SessionId};
 use lucidlink::log::envelope::Envelope;
 use lucidlink::state::apply::Void;
 use lucidlink::state::ops::{
-    self, Body, Checkpoint, CloseSession, NewPack, Op, RevokeMember, SetMember, Transaction,
+    self, Body, Checkpoint, CloseSession, NewIncarnation, NewPack, Op, RevokeMember, SetMember, Transaction,
 };
 use lucidlink::state::replica::Birth;
 use lucidlink::state::value::{CheckpointRecord, Inode, Kind, Member, Outcome, Pack, Role, Session};
@@ -48,6 +48,8 @@ pub struct State {
     pub closed: BTreeSet<(u64, SessionId)>,
     pub checkpoint: Option<CheckpointRecord>,
     pub fork: u64,
+    /// The lives of the log, each with the last slot that the next one has of it; the last of them goes on.
+    pub lives: Vec<([u8; 16], u64)>,
     pub ended: bool,
     /// The most bytes and entries; 0: no limit.
     pub quota: (u64, u64),
@@ -82,7 +84,7 @@ impl Model {
             parent: ROOT,
             ..Inode::default()
         };
-        let mut state = State::default();
+        let mut state = State { lives: vec![([0; 16], 0)], ..State::default() };
         state.nodes.insert(ROOT, Rc::new(Node { inode, ..Node::default() }));
         state.members.insert(birth.admin.key_id(), member(&birth.admin, Role::Admin));
         Model { state, history: vec![(birth.chain, hash)] }
@@ -117,7 +119,7 @@ impl Model {
             return Err(Void::Unauthentic);
         }
         let seen = envelope.seen.0;
-        if envelope.incarnation != Incarnation([0; 16])
+        if envelope.incarnation != self.state.life()
             || envelope.generation != 0
             || seen >= at
             || seen + WINDOW < at
@@ -240,6 +242,9 @@ impl<'a> Commit<'a> {
         for (index, operation) in transaction.ops.iter().enumerate() {
             let weight = self.state.weight();
             let judged = match &operation.op {
+                Some(op) if self.state.fork != 0 && !matches!(op, Op::AcceptFork(_) | Op::End(_)) => {
+                    Err(Refusal::Forked)
+                }
                 Some(op) => self.operation(op, &mut outcome.appended_at),
                 None => Err(Refusal::Invalid),
             };
@@ -287,6 +292,13 @@ impl<'a> Commit<'a> {
             Op::SetQuota(op) => {
                 self.admins_only()?;
                 self.state.quota = (op.bytes, op.entries);
+                Ok(())
+            }
+            Op::NewIncarnation(op) => self.new_incarnation(op),
+            Op::AcceptFork(op) => {
+                self.admins_only()?;
+                refuse_if(self.state.fork == 0 || self.state.fork != op.position, Refusal::NotFound)?;
+                self.state.fork = 0;
                 Ok(())
             }
         }
@@ -382,6 +394,21 @@ impl<'a> Commit<'a> {
         refuse_if(session.closed || session.last_k != expected, Refusal::SessionMoved)?;
         session.closed = true;
         self.state.closed.insert((self.at, id));
+        Ok(())
+    }
+
+    fn new_incarnation(&mut self, op: &NewIncarnation) -> Judged {
+        let life: [u8; 16] = op.incarnation[..].try_into().map_err(|_| Refusal::Invalid)?;
+        refuse_if(u64::from(self.number) <= op.survived, Refusal::Invalid)?;
+        refuse_if(self.state.lives.iter().any(|(known, _)| *known == life), Refusal::Exists)?;
+        self.state.lives.last_mut().expect("one life").1 = op.survived;
+        self.state.lives.push((life, 0));
+        for (id, session) in &mut self.state.sessions {
+            if !session.closed && u64::from(session.number) <= op.survived {
+                session.closed = true;
+                self.state.closed.insert((self.at, *id));
+            }
+        }
         Ok(())
     }
 

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use lucidlink::ids::{Ino, SessionNo};
 use lucidlink::state::ops::{
-    Checkpoint, CloseSession, Content, Copy, Create, End, Link, MakeDir, NewPack, Op, OpenSession, Punch,
-    Reap, Remove, RemoveXattr, Rename, RevokeMember, SetAttributes, SetMember, SetQuota, SetXattr, Symlink,
-    Truncate,
+    AcceptFork, Checkpoint, CloseSession, Content, Copy, Create, End, Link, MakeDir, NewIncarnation, NewPack,
+    Op, OpenSession, Punch, Reap, Remove, RemoveXattr, Rename, RevokeMember, SetAttributes, SetMember,
+    SetQuota, SetXattr, Symlink, Truncate,
 };
 use lucidlink::state::value::Kind;
 
@@ -18,7 +18,7 @@ impl Commits {
     pub fn operation(&mut self, commit: &Commit<'_>, packs: &[NewPack]) -> Op {
         let time = self.chance.below(1000) as i64 - 20;
         let crowded = commit.state.nodes.len() > 60;
-        match self.chance.below(126) {
+        match self.chance.below(131) {
             0..12 if !crowded => self.make_dir(commit, time),
             0..28 if !crowded => self.create(commit, time),
             28..31 => Op::Symlink(Symlink {
@@ -78,6 +78,10 @@ impl Commits {
             109..112 => self.remove_xattr(commit, time),
             112..121 => self.copy(commit, time),
             121..125 => self.set_quota(commit),
+            125..128 => self.new_incarnation(commit),
+            128..130 => Op::AcceptFork(AcceptFork {
+                position: if self.chance.once_in(4) { self.chance.below(9) } else { commit.state.fork },
+            }),
             _ if !commit.is_by_admin() => Op::End(End {}),
             _ => Op::OpenSession(OpenSession {}),
         }
@@ -239,6 +243,17 @@ impl Commits {
         };
         let length = if self.chance.once_in(15) { 15 } else { 16 };
         Op::CloseSession(CloseSession { session: Bytes::copy_from_slice(&session.0[..length]), last_k })
+    }
+
+    fn new_incarnation(&self, commit: &Commit<'_>) -> Op {
+        let mut incarnation = match self.chance.once_in(5) {
+            true => self.chance.one(&commit.state.lives).0.to_vec(),
+            false => self.chance.bytes::<16>().to_vec(),
+        };
+        incarnation.truncate(if self.chance.once_in(15) { 15 } else { 16 });
+        // What is not behind the author is refused, and mostly that is an old session.
+        let survived = u64::from(commit.number).saturating_sub(self.chance.below(9));
+        Op::NewIncarnation(NewIncarnation { incarnation: incarnation.into(), survived })
     }
 
     fn checkpoint(&self, commit: &Commit<'_>) -> Op {

@@ -26,10 +26,11 @@ use lucidlink::filespace::{block_extent, inline_extent};
 use lucidlink::ids::{Hash, Incarnation, Ino, LogId, PackId, Seq, SessionId, SessionNo};
 use lucidlink::log::chain;
 use lucidlink::log::envelope::{Envelope, InlineLayout, SlotView, body_len, open_body, seal_payload};
-use lucidlink::state::apply::{InlineArea, Judgement, consume, judge};
+use lucidlink::state::apply::{self, InlineArea, Judgement, Void, consume, judge};
 use lucidlink::state::hash::StateHash;
 use lucidlink::state::ops::{
-    Body, Content, Create, Extent, Hop, NewPack, Op, OpenSession, Remove, Transaction,
+    AcceptFork, Body, Content, Create, Extent, Hop, NewIncarnation, NewPack, Op, OpenSession, Remove,
+    Transaction, Truncate,
 };
 use lucidlink::state::part::BlockBuilder;
 use lucidlink::state::value::Outcome;
@@ -339,6 +340,43 @@ fn log(world: &World, out: &mut Vectors) {
         out.bytes(&format!("slot.5.{name}"), &slot);
         out.text(&format!("verdict.{name}"), verdict);
     }
+    lives(world, &mut replica, out);
+}
+
+/// A fork at position 5, its acceptance, and a new life.
+fn lives(world: &World, replica: &mut Replica, out: &mut Vectors) {
+    let fork = unhex(out.find("slot.5.other_chain"));
+    let changes = apply::void(replica, Seq(5), Void::Fork).unwrap();
+    let prepared = replica.prepare(&changes).unwrap();
+    replica.advance(chain::next(&replica.chain(), Seq(5), &fork), prepared);
+    state(replica, out);
+
+    let alone = |op: Op| Transaction { hops: vec![], ops: vec![op.wrap()] };
+    let truncate = || Op::Truncate(Truncate { ino: Ino::new(SessionNo(1), 1).0, size: 3, time: CREATED + 4 });
+    let accept = |position| Op::AcceptFork(AcceptFork { position });
+    let transactions = [truncate(), accept(4), accept(5), accept(5), truncate()].map(alone).into();
+    let body = Body { state_hash: hash_of(replica), packs: vec![], transactions };
+    out.bytes("slot.6.body", &body.encode_to_vec());
+    let (opened, outcomes) = world.apply(replica, &out.given("slot.6"));
+    let refused: Vec<u32> = outcomes.iter().map(|outcome| outcome.refusal).collect();
+    assert_eq!((opened, refused), (body, vec![21, 3, 0, 3, 0]));
+    state(replica, out);
+
+    let life = |incarnation: &[u8], survived| {
+        Op::NewIncarnation(NewIncarnation { incarnation: Bytes::copy_from_slice(incarnation), survived })
+    };
+    let (short, new) = (counting::<15>(0xd0), counting::<16>(0xd0));
+    let open = Op::OpenSession(OpenSession {});
+    let transactions =
+        [open, life(&short, 6), life(&new, 7), life(&[0; 16], 6), life(&new, 6), life(&new, 6)]
+            .map(alone)
+            .into();
+    let body = Body { state_hash: hash_of(replica), packs: vec![], transactions };
+    out.bytes("slot.7.body", &body.encode_to_vec());
+    let (opened, outcomes) = world.apply(replica, &out.given("slot.7"));
+    let refused: Vec<u32> = outcomes.iter().map(|outcome| outcome.refusal).collect();
+    assert_eq!((opened, refused), (body, vec![0, 12, 12, 2, 0, 2]));
+    state(replica, out);
 }
 
 fn hash_of(replica: &Replica) -> Bytes {
@@ -401,10 +439,10 @@ fn slots(folder: &Path) -> Vec<Vec<u8>> {
     let slots = slots.collect();
     assert_eq!(expected, end);
     let boot = std::fs::read("/proc/sys/kernel/random/boot_id").unwrap();
-    let records = [512, 1024].map(|at| &head[at..at + 76]);
+    let records = [512, 1024].map(|at| &head[at..at + 84]);
     let record = records.into_iter().max_by_key(|record| number(record, 0)).unwrap();
-    assert_eq!(short(record, 72), crc32fast::hash(&record[..72]));
-    assert_eq!((number(record, 8), &record[16..36], &record[36..72]), (last, &[0; 20][..], &boot[..36]));
+    assert_eq!(short(record, 80), crc32fast::hash(&record[..80]));
+    assert_eq!((number(record, 8), &record[16..44], &record[44..80]), (last, &[0; 28][..], &boot[..36]));
     slots
 }
 

@@ -12,7 +12,7 @@ use super::durable::boot;
 use super::records::{COPIES, Durability, Entry, HEAD_FILE, Head, SLOTS_HEADER};
 use super::{FOLDER, FolderLog, HEAD, INDEX, SLOTS};
 use crate::ids::Seq;
-use crate::log::LogError;
+use crate::log::{Life, LogError};
 
 /// What a workspace has that was made before the log had files of its own.
 const OLD: &str = "log.sqlite";
@@ -68,8 +68,7 @@ fn is_taken(error: &io::Error) -> bool {
 fn write_files(folder: &Path, genesis: &[u8]) -> Result<(), LogError> {
     let entry = Entry::of(Seq(0), SLOTS_HEADER.len() as u64, genesis);
     let head = Head { last: Seq(0), end: entry.end() };
-    let record =
-        Durability { serial: 1, position: Seq(0), boot: boot(), doubtful: false, cut: (Seq(0), Seq(0)) };
+    let record = Durability { serial: 1, position: Seq(0), boot: boot(), doubtful: false, life: Life::FIRST };
     write_file(&folder.join(SLOTS), &[&SLOTS_HEADER, genesis].concat())?;
     write_file(&folder.join(INDEX), &entry.encode())?;
     write_file(&folder.join(HEAD), &head_file(head, &record))?;

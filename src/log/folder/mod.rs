@@ -31,7 +31,7 @@ use parking_lot::{Mutex, MutexGuard};
 use self::durable::Syncing;
 use self::lock::Locked;
 use self::records::{Entry, Head, MAX_BYTES, SLOTS_HEADER};
-use super::{Append, CommitLog, LogError};
+use super::{Append, CommitLog, Life, LogError};
 use crate::ids::Seq;
 
 /// The folder of a log, inside the folder that it is in, and its files. Sorted by name they are copied in an order in
@@ -258,6 +258,10 @@ impl CommitLog for FolderLog {
 
     fn durable(&self) -> Result<Seq, LogError> {
         Ok(self.durability()?.position)
+    }
+
+    fn life(&self) -> Result<Life, LogError> {
+        Ok(self.durability()?.life)
     }
 
     fn sync(&self, upto: Seq) -> Result<(), LogError> {

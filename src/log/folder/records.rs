@@ -1,7 +1,8 @@
 //! The records of the files of a log, to the byte (`docs/format.md`, "Log in a folder"). All numbers are
 //! little-endian; each record ends in a checksum, so that one that is half written or damaged is not taken.
 
-use crate::ids::Seq;
+use crate::ids::{Incarnation, Seq};
+use crate::log::Life;
 
 /// The largest slot, in bytes. Commits are smaller (`envelope::MAX_SLOT`).
 pub(super) const MAX_BYTES: usize = 1 << 20;
@@ -116,24 +117,25 @@ pub(super) struct Durability {
     pub(super) boot: Boot,
     /// A sync has failed: the system may have dropped what is beyond the position.
     pub(super) doubtful: bool,
-    /// The slots that the last power loss took, first and last; 0 and 0: none ever.
-    pub(super) cut: (Seq, Seq),
+    /// The life that the log is in: each boot in which it was opened is one, because nobody can tell what the last
+    /// one has lost.
+    pub(super) life: Life,
 }
 
 /// A boot of the machine, as the system names it; zeros if it does not.
 pub(super) type Boot = [u8; 36];
 
 impl Durability {
-    pub(super) const LEN: usize = 76;
+    pub(super) const LEN: usize = 84;
 
     pub(super) fn encode(&self) -> [u8; Durability::LEN] {
         let mut bytes = [0; Durability::LEN];
         bytes[..8].copy_from_slice(&self.serial.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.position.0.to_le_bytes());
-        bytes[16..24].copy_from_slice(&self.cut.0.0.to_le_bytes());
-        bytes[24..32].copy_from_slice(&self.cut.1.0.to_le_bytes());
-        bytes[32..36].copy_from_slice(&u32::from(self.doubtful).to_le_bytes());
-        bytes[36..72].copy_from_slice(&self.boot);
+        bytes[16..24].copy_from_slice(&self.life.survived.0.to_le_bytes());
+        bytes[24..40].copy_from_slice(&self.life.incarnation.0);
+        bytes[40..44].copy_from_slice(&u32::from(self.doubtful).to_le_bytes());
+        bytes[44..80].copy_from_slice(&self.boot);
         seal(&mut bytes);
         bytes
     }
@@ -143,7 +145,7 @@ impl Durability {
         let record = Durability {
             serial: fields.u64(),
             position: Seq(fields.u64()),
-            cut: (Seq(fields.u64()), Seq(fields.u64())),
+            life: Life { survived: Seq(fields.u64()), incarnation: Incarnation(fields.array()) },
             doubtful: fields.u32() != 0,
             boot: fields.array(),
         };

@@ -7,8 +7,9 @@ use super::create::head_file;
 use super::durable::boot;
 use super::records::{Durability, Entry, Head};
 use super::{FolderLog, Turn, damaged, read_exact};
-use crate::ids::Seq;
-use crate::log::LogError;
+use crate::crypto::hash;
+use crate::ids::{Incarnation, Seq};
+use crate::log::{Life, LogError};
 use crate::report;
 
 /// Whether what a slot refers to is there.
@@ -41,7 +42,8 @@ impl FolderLog {
     }
 
     /// After another boot: keeps the slots up to the first that is not whole, cuts what is behind, and records that
-    /// the rest is on the disk, from where it was read.
+    /// the rest is on the disk, from where it was read. What is known to be cut need not be all that was lost: the head
+    /// in the file may be an old one. So the log has a new life in any case.
     fn keep_what_survived(
         &self,
         turn: &Turn<'_>,
@@ -70,16 +72,11 @@ impl FolderLog {
         self.slots.set_len(end)?;
         self.index.sync_data()?;
         self.slots.sync_data()?;
-        let cut = (last < written).then(|| (last.next(), written));
-        let record = Durability {
-            serial: record.serial + 1,
-            position: last,
-            doubtful: false,
-            cut: cut.unwrap_or(record.cut),
-            ..record
-        };
+        let serial = record.serial + 1;
+        let life = Life { incarnation: new_life(&record), survived: last };
+        let record = Durability { serial, position: last, doubtful: false, life, ..record };
         self.replace_head(turn, Head { last, end }, &record)?;
-        Ok(cut)
+        Ok((last < written).then(|| (last.next(), written)))
     }
 
     /// After a sync that failed in this boot: the system has what was written, but believes that it is on the disk.
@@ -116,4 +113,13 @@ impl FolderLog {
         let whole = read_exact(&self.slots, &mut bytes, entry.offset)? && entry.is_of(slot, &bytes);
         Ok(whole.then(|| (bytes, entry.end())))
     }
+}
+
+/// The name of the life that begins in a record's boot: no two are the same.
+fn new_life(record: &Durability) -> Incarnation {
+    let name =
+        hash("lucidlink/life/v1", &[&record.boot, &record.serial.to_le_bytes(), &record.life.incarnation.0]);
+    let mut incarnation = Incarnation([0; 16]);
+    incarnation.0.copy_from_slice(&name.0[..16]);
+    incarnation
 }

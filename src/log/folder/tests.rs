@@ -135,10 +135,12 @@ fn power_loss_cuts_from_the_first_slot_that_is_not_whole() {
         fill(&log, 7);
         log.sync(Seq(3)).unwrap();
         lose(&log, &log.look().unwrap());
+        let life = log.life().unwrap();
         another_boot(&log);
         let log = open(folder.path()).unwrap();
         assert_eq!(all(&log)[1..], [[1; 10], [2; 10], [3; 10], [4; 10]]);
-        assert_eq!(log.durability().unwrap().cut, (Seq(5), Seq(7)));
+        assert_eq!(log.life().unwrap().survived, Seq(4));
+        assert_ne!(log.life().unwrap(), life);
         assert_eq!(log.durable().unwrap(), Seq(4), "it was read from the disk");
         assert_eq!(log.index.metadata().unwrap().len(), Entry::place(Seq(5)));
         assert_eq!(log.slots.metadata().unwrap().len(), log.look().unwrap().end);
@@ -161,8 +163,11 @@ fn power_loss_that_took_nothing_cuts_nothing() {
     });
     assert_eq!(asked, [4, 5, 6, 7], "about what is not known to be on the disk");
     let log = log.unwrap();
-    assert_eq!((all(&log).len(), log.durability().unwrap().cut), (8, (Seq(0), Seq(0))));
-    FolderLog::open(folder.path(), TIMEOUT, |_| panic!("asked again in the same boot")).unwrap();
+    assert_eq!((all(&log).len(), log.life().unwrap().survived), (8, Seq(7)));
+    assert_ne!(log.life().unwrap(), Life::FIRST, "what was behind an old head is not known");
+    let life = log.life().unwrap();
+    let log = FolderLog::open(folder.path(), TIMEOUT, |_| panic!("asked again in the same boot")).unwrap();
+    assert_eq!(log.life().unwrap(), life);
 }
 
 #[test]
@@ -176,7 +181,7 @@ fn a_slot_that_refers_to_what_is_lost_is_cut() {
     assert_eq!(all(&log).len(), 8);
     let log = FolderLog::open(folder.path(), TIMEOUT, |bytes| Ok(bytes[0] != 6)).unwrap();
     assert_eq!(all(&log).len(), 6);
-    assert_eq!(log.durability().unwrap().cut, (Seq(6), Seq(7)));
+    assert_eq!(log.life().unwrap().survived, Seq(5));
 }
 
 /// Sectors reach the disk one by one, or not.
