@@ -22,6 +22,7 @@ use lucidlink::error::Status;
 use lucidlink::ids::{Hash, Incarnation, Seq, SessionId};
 use lucidlink::log::envelope::{Envelope, SlotView, seal_payload};
 use lucidlink::log::{Append, CommitLog};
+use lucidlink::state::Tables;
 use lucidlink::state::ops::{Body, Op, OpenSession, Transaction};
 use prost::Message;
 use simulated::{Place, Simulated};
@@ -46,6 +47,10 @@ impl Forged {
     }
 
     fn append(&self, place: &Place, seen: Seq) {
+        put(place, &self.slot(place, seen));
+    }
+
+    fn slot(&self, place: &Place, seen: Seq) -> Vec<u8> {
         let transaction = Transaction { hops: vec![], ops: vec![Op::OpenSession(OpenSession {}).wrap()] };
         let body = Body {
             state_hash: Bytes::copy_from_slice(&self.state_hash.0),
@@ -70,8 +75,7 @@ impl Forged {
             payload_hash: sha256(&payload),
             out_of_line: false,
         };
-        let slot = envelope.encode_signed(&payload, |message| place.account.sign(message));
-        put(place, &slot);
+        envelope.encode_signed(&payload, |message| place.account.sign(message))
     }
 }
 
@@ -158,6 +162,31 @@ fn garbage_has_no_effect() {
     assert_eq!((status(&victim, &look()), status(&victim, &change())), (0, 0));
     let newcomer = place.open(6, 0, TIMEOUT);
     assert_eq!(newcomer.fs.link().state_hash(), victim.fs.link().state_hash());
+}
+
+/// A newcomer checks many signatures at once; its verdicts are those of who follows slot by slot.
+#[test]
+fn forged_slots_among_many_have_no_effect() {
+    let place = Place::new(8);
+    let victim = client(&place, 8);
+    for n in 0..50 {
+        let mut forged = Forged { session: SessionId([n; 16]), ..Forged::honest(&victim) };
+        let seen = victim.fs.link().position();
+        if n % 5 == 0 {
+            forged.append(&place, seen);
+        }
+        forged.session = SessionId([100 + n; 16]);
+        let mut slot = forged.slot(&place, seen);
+        slot[180 + usize::from(n)] ^= 1; // in the signature
+        put(&place, &slot);
+        assert_eq!(status(&victim, &Call::CreateDir(format!("/{n}"))), 0);
+    }
+    let newcomer = place.open(9, 0, TIMEOUT);
+    assert_eq!(newcomer.fs.link().state_hash(), victim.fs.link().state_hash());
+    let session = |n| newcomer.fs.link().read(|state| Ok(state.session(SessionId([n; 16]))?)).unwrap();
+    for n in 0..50 {
+        assert_eq!((session(n).is_some(), session(100 + n).is_some()), (n % 5 == 0, false), "{n}");
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@
 //! - [`checkpoint`]: the state written as sorted parts, and read back.
 
 pub mod checkpoint;
+mod checks;
 mod commit;
 mod draft;
 mod durable;
