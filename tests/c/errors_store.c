@@ -195,24 +195,30 @@ static void the_log_cannot_be_synced(const struct world *world)
     clean_up();
 }
 
-/* So with a pack: what it held is there, but no barrier says that it is safe. */
+/* So with a pack and the folder that it is in: what it held is there, but no barrier says that it is safe. */
 static void a_pack_cannot_be_synced(const struct world *world)
 {
+    static void (*const faults[])(const char *, int) = {faults_sync, faults_sync_folder};
     struct session session;
     ll_link_options options = LL_LINK_OPTIONS_INIT;
+    int n;
     options.name = PROJECTS;
     options.sync_mode = LL_SYNC_NONE;
-    session_open_with(world, world->token, &options, &session);
-    file_put(session.fs, "/packed", 3 << 20, 11);
-    faults_sync("/packs/", EIO);
-    FAILS(LL_ERR_IO, "packs/", ll_filespace_sync_all, (session.fs, NULL, ERR));
-    CHECK(faults_off() == 1);
-    FAILS(LL_ERR_IO, "link the filespace again", ll_filespace_sync_all, (session.fs, NULL, ERR));
-    CHECK(file_has(session.fs, "/packed", 3 << 20, 11));
-    session_close(&session);
-    session_open_with(world, world->token, &options, &session);
-    OK(ll_filespace_sync_all(session.fs, NULL, ERR));
-    session_close(&session);
+    for (n = 0; n < 2; n++) {
+        session_open_with(world, world->token, &options, &session);
+        file_put(session.fs, "/packed", 3 << 20, 11);
+        faults[n]("/packs", EIO);
+        FAILS(LL_ERR_IO, "packs", ll_filespace_sync_all, (session.fs, NULL, ERR));
+        CHECK(faults_off() == 1);
+        FAILS(LL_ERR_IO, "could not be synced before", ll_filespace_sync_all, (session.fs, NULL, ERR));
+        file_put(session.fs, "/later", 3 << 20, 12);
+        FAILS(LL_ERR_IO, "could not be synced before", ll_filespace_sync_all, (session.fs, NULL, ERR));
+        CHECK(file_has(session.fs, "/packed", 3 << 20, 11));
+        session_close(&session);
+        session_open_with(world, world->token, &options, &session);
+        OK(ll_filespace_sync_all(session.fs, NULL, ERR));
+        session_close(&session);
+    }
     clean_up();
 }
 

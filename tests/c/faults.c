@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,7 +17,7 @@ struct fault {
     int error_number;
 };
 
-static struct fault on_write, on_read, on_sync;
+static struct fault on_write, on_read, on_sync, on_sync_folder;
 static int network, hits;
 
 void faults_write(const char *part, int error_number)
@@ -37,6 +38,12 @@ void faults_sync(const char *part, int error_number)
     on_sync.part = part;
 }
 
+void faults_sync_folder(const char *part, int error_number)
+{
+    on_sync_folder.error_number = error_number;
+    on_sync_folder.part = part;
+}
+
 void faults_network(void)
 {
     network = 1;
@@ -44,7 +51,7 @@ void faults_network(void)
 
 int faults_off(void)
 {
-    on_write.part = on_read.part = on_sync.part = NULL;
+    on_write.part = on_read.part = on_sync.part = on_sync_folder.part = NULL;
     network = 0;
     return __atomic_exchange_n(&hits, 0, __ATOMIC_RELAXED);
 }
@@ -88,7 +95,9 @@ int fdatasync(int file)
 
 int fsync(int file)
 {
-    return fails(&on_sync, file) ? -1 : (int)syscall(SYS_fsync, file);
+    struct stat status;
+    int is_folder = fstat(file, &status) == 0 && S_ISDIR(status.st_mode);
+    return fails(is_folder ? &on_sync_folder : &on_sync, file) ? -1 : (int)syscall(SYS_fsync, file);
 }
 
 int statfs64(const char *path, struct statfs64 *status)

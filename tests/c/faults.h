@@ -8,6 +8,8 @@
 void faults_write(const char *part, int error_number);
 void faults_read(const char *part, int error_number);
 void faults_sync(const char *part, int error_number);
+/* Syncs of folders only. */
+void faults_sync_folder(const char *part, int error_number);
 /* From now on every file system looks like NFS. */
 void faults_network(void);
 /* No faults any more; returns how many calls were made to fail. */

@@ -40,6 +40,27 @@ impl Unsynced {
         let above = file.ancestors().skip(1).take_while(|f| f.starts_with(root));
         self.folders.extend(above.map(Path::to_owned));
     }
+
+    fn check(&self) -> Result<(), StoreError> {
+        let Some(name) = &self.failed else { return Ok(()) };
+        let what = "it could not be synced before; link the filespace or open the workspace again, and write anew \
+                    what it held";
+        Err(StoreError::io(name, io::Error::other(what)))
+    }
+
+    /// Something could not be synced: no later sync may succeed, so nothing waits for one any more.
+    fn fail(&mut self, name: &str, error: io::Error) -> StoreError {
+        *self = Unsynced { failed: Some(name.to_owned()), ..Unsynced::default() };
+        StoreError::io(name, error)
+    }
+
+    /// Syncs the files that wait for it, and closes them.
+    fn sync_files(&mut self) -> Result<(), StoreError> {
+        while let Some((key, file)) = self.files.pop() {
+            file.sync_all().map_err(|e| self.fail(&key, e))?;
+        }
+        Ok(())
+    }
 }
 
 impl FolderStore {
@@ -70,8 +91,10 @@ impl FolderStore {
         match file.persist_noclobber(&path) {
             Ok(file) => {
                 let mut unsynced = self.unsynced.lock();
-                unsynced.folders.insert(folder.to_owned());
-                unsynced.files.push((key.to_owned(), file));
+                if unsynced.failed.is_none() {
+                    unsynced.folders.insert(folder.to_owned());
+                    unsynced.files.push((key.to_owned(), file));
+                }
                 Ok(true)
             }
             Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -89,26 +112,11 @@ impl FolderStore {
         match work() {
             Err(e) if matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
                 self.open.clear();
-                self.sync_files(&mut self.unsynced.lock())?;
+                self.unsynced.lock().sync_files()?;
                 work().map_err(|e| StoreError::io(key, e))
             }
             done => done.map_err(|e| StoreError::io(key, e)),
         }
-    }
-
-    /// Syncs the files that wait for it, and closes them.
-    fn sync_files(&self, unsynced: &mut Unsynced) -> Result<(), StoreError> {
-        if let Some(key) = &unsynced.failed {
-            let what = "it could not be synced before; link the filespace again and write anew what it held";
-            return Err(StoreError::io(key, io::Error::other(what)));
-        }
-        while let Some((key, file)) = unsynced.files.pop() {
-            if let Err(error) = file.sync_all() {
-                unsynced.failed = Some(key.clone());
-                return Err(StoreError::io(&key, error));
-            }
-        }
-        Ok(())
     }
 }
 
@@ -175,18 +183,22 @@ impl Store for FolderStore {
 
     fn sync(&self, others: &[String]) -> Result<(), StoreError> {
         let mut unsynced = self.unsynced.lock();
-        self.sync_files(&mut unsynced)?;
+        unsynced.check()?;
+        unsynced.sync_files()?;
         for key in others {
-            match File::open(self.path(key)).and_then(|file| file.sync_all()) {
-                Ok(()) => unsynced.add_folders(&self.root, &self.path(key)),
+            let file = match File::open(self.path(key)) {
+                Ok(file) => file,
                 // It was collected meanwhile: nothing refers to it.
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
                 Err(e) => return Err(StoreError::io(key, e)),
-            }
+            };
+            file.sync_all().map_err(|e| unsynced.fail(key, e))?;
+            unsynced.add_folders(&self.root, &self.path(key));
         }
         while let Some(folder) = unsynced.folders.last() {
-            let synced = File::open(folder).and_then(|f| f.sync_all());
-            synced.map_err(|e| StoreError::io(&folder.to_string_lossy(), e))?;
+            let name = folder.to_string_lossy().into_owned();
+            let opened = File::open(folder).map_err(|e| StoreError::io(&name, e))?;
+            opened.sync_all().map_err(|e| unsynced.fail(&name, e))?;
             unsynced.folders.pop_last();
         }
         Ok(())
@@ -194,9 +206,11 @@ impl Store for FolderStore {
 
     fn sync_all(&self) -> Result<(), StoreError> {
         let mut unsynced = self.unsynced.lock();
-        self.sync_files(&mut unsynced)?;
-        let synced = File::open(&self.root).and_then(|root| Ok(nix::unistd::syncfs(root)?));
-        synced.map_err(|e| StoreError::io(&self.root.to_string_lossy(), e))?;
+        unsynced.check()?;
+        unsynced.sync_files()?;
+        let name = self.root.to_string_lossy();
+        let root = File::open(&self.root).map_err(|e| StoreError::io(&name, e))?;
+        nix::unistd::syncfs(root).map_err(|e| unsynced.fail(&name, e.into()))?;
         *unsynced = Unsynced::default();
         Ok(())
     }
