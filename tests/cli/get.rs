@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, mkfifo};
 use serde_json::json;
 
 use crate::world::{Nobody, World, assert_same, build_odd_tree, files_below, noise, set_mode};
@@ -55,7 +56,7 @@ fn what_the_user_names_is_followed_and_a_pipe_is_written_to() {
     assert!(world.local("link").is_symlink());
     // No real device: what this test is about would destroy it.
     let pipe = world.local("pipe");
-    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    mkfifo(&pipe, Mode::S_IRWXU).unwrap();
     let reader = std::thread::spawn({
         let pipe = pipe.clone();
         move || fs::read(pipe).unwrap()
@@ -178,12 +179,22 @@ fn what_is_in_the_way_is_reported_and_the_rest_is_copied() {
     world.fails(1, ["get", "-r", "projects:/t", &world.arg("back/z")]);
 }
 
+fn packs(world: &World) -> Vec<PathBuf> {
+    let is_pack = |file: &PathBuf| file.components().any(|c| c.as_os_str() == "packs");
+    let packs: Vec<_> = files_below(&world.local("ws")).into_iter().filter(is_pack).collect();
+    assert!(!packs.is_empty());
+    packs
+}
+
 #[test]
 fn a_signal_leaves_no_half_file_and_nothing_else_behind() {
     let world = World::new();
-    // Compresses well, so that it is made fast, and takes its time to be written out.
-    fs::File::create(world.local("large")).unwrap().set_len(3 << 30).unwrap();
-    world.ok(["put", &world.arg("large"), "projects:/large"]);
+    world.write("projects:/large", &noise(6, 3 << 20));
+    // Whoever opens a pipe waits for its other end: the copy begins and cannot end.
+    for pack in packs(&world) {
+        fs::remove_file(&pack).unwrap();
+        mkfifo(&pack, Mode::S_IRWXU).unwrap();
+    }
     fs::create_dir(world.local("back")).unwrap();
     fs::write(world.local("back/large"), b"old").unwrap();
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
@@ -208,13 +219,11 @@ fn damaged_content_is_reported_and_the_rest_is_copied() {
     fs::write(world.local("t/large"), noise(5, 3 << 20)).unwrap();
     fs::write(world.local("t/small"), b"small").unwrap();
     world.ok(["put", "-r", &world.arg("t"), "projects:/t"]);
-    for file in files_below(&world.local("ws")) {
-        if file.components().any(|c| c.as_os_str() == "packs") {
-            let mut bytes = fs::read(&file).unwrap();
-            let middle = bytes.len() / 2;
-            bytes[middle] ^= 1;
-            fs::write(&file, bytes).unwrap();
-        }
+    for pack in packs(&world) {
+        let mut bytes = fs::read(&pack).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&pack, bytes).unwrap();
     }
     fs::create_dir(world.local("back")).unwrap();
     fs::write(world.local("back/large"), b"old").unwrap();
