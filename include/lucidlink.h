@@ -3029,7 +3029,8 @@ LL_API ll_status ll_file_flush(ll_file file, struct ll_error *err);
 LL_API ll_status ll_file_sync(ll_file file, struct ll_error *err);
 
 /**
- * Moves the handle to the newest version of the content. What it wrote and did not publish stays.
+ * Moves the handle to the newest version of the content. What it wrote and did not publish stays, and so does
+ * its position.
  *
  * @param file The file.
  * @param err Detail of a failure, or NULL.
@@ -3037,7 +3038,9 @@ LL_API ll_status ll_file_sync(ll_file file, struct ll_error *err);
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_IO.
  * @since 0.1.0
  */
-LL_API ll_status ll_file_refresh(ll_file file, struct ll_error *err);
+LL_API
+ll_status ll_file_refresh(ll_file file,
+                          struct ll_error *err);
 
 /**
  * Publishes what the handle wrote and ends the handle, whether that works or not. When it succeeds,

@@ -474,7 +474,8 @@ pub unsafe extern "C" fn ll_file_sync(file: ll_file, err: *mut ll_error) -> ll_s
     guard(file, err, || self::file(file)?.0.sync())
 }
 
-/// Moves the handle to the newest version of the content. What it wrote and did not publish stays.
+/// Moves the handle to the newest version of the content. What it wrote and did not publish stays, and so does
+/// its position.
 ///
 /// @param file The file.
 /// @param err Detail of a failure, or NULL.

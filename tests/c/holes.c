@@ -163,7 +163,7 @@ static void errors(const struct world *world, const struct session *session)
     MUST(ll_file_open(fs, "/file", "a", NULL, &stale, ERR));
     FAILS(LL_ERR_WRONG_MODE, "reading", ll_file_readv, (stale, buffers, 1, &count, ERR));
     FAILS(LL_ERR_WRONG_MODE, "writing", ll_file_writev, (reading, buffers, 1, &count, ERR));
-    FAILS(LL_ERR_WRONG_MODE, "", ll_file_punch_hole, (reading, 0, 1, ERR));
+    FAILS(LL_ERR_WRONG_MODE, "making a hole", ll_file_punch_hole, (reading, 0, 1, ERR));
     ll_file_free(stale);
     FAILS(LL_ERR_INVALID_HANDLE, STALE, ll_file_readv, (stale, buffers, 1, &count, ERR));
     FAILS(LL_ERR_INVALID_HANDLE, STALE, ll_file_writev, (stale, buffers, 1, &count, ERR));
@@ -197,7 +197,7 @@ static void errors(const struct world *world, const struct session *session)
     OK(ll_filespace_unlink(fs, ERR));
     FAILS(LL_ERR_INVALID_HANDLE, STALE, ll_dir_next, (dir, &entry, &found, ERR));
     ll_dir_free(dir);
-    FAILS(LL_ERR_NOT_LINKED, "", ll_fs_open_dir, (fs, "/", &dir, ERR));
+    FAILS(LL_ERR_NOT_LINKED, "link it again", ll_fs_open_dir, (fs, "/", &dir, ERR));
 }
 
 int main(void)
