@@ -138,6 +138,7 @@ impl World {
     fn open(&self, host: &Arc<Host>, seed: u64) -> Arc<FileSystem> {
         let parts = LinkParts {
             id: self.id,
+            name: self.id.to_string(),
             env: Env::seeded(seed),
             log: host.clone(),
             store: Arc::new(Disk { host: host.clone(), own: Mutex::default() }),

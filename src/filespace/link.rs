@@ -33,6 +33,7 @@ use crate::state::{Replica, Stop, Tables};
 /// thread at the same time.
 pub struct Link {
     pub(super) id: LogId,
+    pub(super) name: String,
     pub(super) env: Env,
     pub(super) log: Arc<dyn CommitLog>,
     pub(super) store: Arc<dyn Store>,
@@ -105,6 +106,8 @@ impl LinkOptions {
 pub struct LinkParts {
     /// The filespace.
     pub id: LogId,
+    /// What messages call it.
+    pub name: String,
     /// Clock and randomness.
     pub env: Env,
     /// Its log.
@@ -154,7 +157,7 @@ static INSTANCES: AtomicU64 = AtomicU64::new(1);
 impl Link {
     /// Opens a filespace: checks its genesis, takes the newest checkpoint and follows the log to its end.
     pub fn open(parts: LinkParts, options: LinkOptions) -> Result<Arc<Link>> {
-        let LinkParts { id, env, log, store, account, keyring, runtime } = parts;
+        let LinkParts { id, name, env, log, store, account, keyring, runtime } = parts;
         let metrics = options.metrics.clone();
         let log: Arc<dyn CommitLog> = Arc::new(CountedLog::new(log, metrics.clone()));
         let store: Arc<dyn Store> = Arc::new(CountedStore::new(store, metrics));
@@ -172,6 +175,7 @@ impl Link {
         let instance = INSTANCES.fetch_add(1, Ordering::Relaxed);
         let link = Link {
             id,
+            name,
             part_blocks: Arc::new(PartBlocks::new(instance)),
             checkpointing: Mutex::new(()),
             checkpoint_from: AtomicU64::new(0),
@@ -206,7 +210,7 @@ impl Link {
         }
         let key_id = link.account.key_id();
         if link.ended.load(Ordering::Relaxed) {
-            return Err(deleted(id));
+            return Err(deleted(&link.name));
         }
         let role = link.read(|state| Ok(state.member(key_id)?.map(|m| m.role())))?;
         if role.is_none_or(|r| r == crate::state::value::Role::None) {
@@ -339,7 +343,7 @@ impl Link {
             return Err(Error::new(broken.status, broken.message.clone()));
         }
         if self.ended.load(Ordering::Relaxed) {
-            return Err(deleted(self.id));
+            return Err(deleted(&self.name));
         }
         match self.fork.load(Ordering::Relaxed) {
             0 => Ok(()),
@@ -475,8 +479,8 @@ impl Link {
     }
 }
 
-pub(super) fn deleted(id: LogId) -> Error {
-    Error::new(Status::FilespaceDeleted, format!("filespace {id} was deleted"))
+pub(super) fn deleted(name: &str) -> Error {
+    Error::new(Status::FilespaceDeleted, format!("filespace {name} was deleted"))
 }
 
 /// Nothing behind a fork can be trusted: what is missing there is not known.

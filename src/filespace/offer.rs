@@ -204,7 +204,7 @@ impl Link {
             Ok((state.position(), state.chain(), state.state_hash(), header, incarnation))
         })?;
         if header.ended {
-            return Err(deleted(self.id));
+            return Err(deleted(&self.name));
         }
         let generation = header.generation;
         let salt = self.env.random_bytes()?;
@@ -266,9 +266,9 @@ impl Link {
         let (member, header, own) = self
             .read_committed(|state| Ok((state.member(key_id)?, state.header()?, state.session(session)?)))?;
         Ok(if header.ended {
-            deleted(self.id)
+            deleted(&self.name)
         } else if member.is_none_or(|m| m.role() < Role::Writer) {
-            let what = format!("account {key_id} may not write to filespace {}", self.id);
+            let what = format!("account {key_id} may not write to filespace {}", self.name);
             Error::new(Status::AccessDenied, what)
         } else if header.fork != 0 {
             forked(header.fork)

@@ -95,7 +95,8 @@ impl Workspace {
             expiry,
             name: Some(sealed),
             created: now,
-        })])?;
+        })])
+        .map_err(|e| taken(e, "an account", name))?;
         if role == Role::Admin {
             for filespace in self.filespaces()?.into_iter().filter(|f| f.accessible) {
                 self.grant_keys(&filespace, &public, Role::Admin)?;
@@ -124,7 +125,7 @@ impl Workspace {
     pub fn create_filespace(&self, name: &str) -> Result<FilespaceInfo> {
         name::check(name)?;
         if self.filespaces()?.iter().any(|f| f.name == name) {
-            return Err(Error::new(Status::Exists, format!("there is a filespace {name:?} already")));
+            return Err(exists("a filespace", name));
         }
         let key = Key32::random(&self.env)?;
         let created = self.env.clock.now();
@@ -138,7 +139,7 @@ impl Workspace {
         store.sync(&[])?;
         let sealed = name::seal(&self.env, &self.key, self.id, &id.0, name)?;
         let add = AddFilespace { id: Bytes::copy_from_slice(&id.0), name: Some(sealed), created };
-        self.commit(vec![WorkspaceOp::AddFilespace(add)])?;
+        self.commit(vec![WorkspaceOp::AddFilespace(add)]).map_err(|e| taken(e, "a filespace", name))?;
         let info = FilespaceInfo { id, name: name.to_owned(), created, accessible: true };
         let others: Vec<PublicKeys> = {
             let state = self.state.lock();
@@ -157,7 +158,8 @@ impl Workspace {
         let filespace = self.filespace_named(name)?;
         let sealed = name::seal(&self.env, &self.key, self.id, &filespace.id.0, new_name)?;
         let id = Bytes::copy_from_slice(&filespace.id.0);
-        self.commit(vec![WorkspaceOp::RenameFilespace(RenameFilespace { id, name: Some(sealed) })])?;
+        self.commit(vec![WorkspaceOp::RenameFilespace(RenameFilespace { id, name: Some(sealed) })])
+            .map_err(|e| taken(e, "a filespace", new_name))?;
         self.make_durable()
     }
 
@@ -279,4 +281,13 @@ impl Workspace {
         self.store.sync(&[])?;
         Ok(self.log.sync(self.log.head()?)?)
     }
+}
+
+fn exists(what: &str, name: &str) -> Error {
+    Error::new(Status::Exists, format!("there is {what} {name:?} already"))
+}
+
+/// The commit's error; it does not know the name, which is sealed.
+fn taken(error: Error, what: &str, name: &str) -> Error {
+    if error.status() == Status::Exists { exists(what, name) } else { error }
 }

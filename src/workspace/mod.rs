@@ -265,9 +265,13 @@ impl Workspace {
 
     fn link_parts(&self, id: LogId) -> Result<LinkParts> {
         let store = self.filespace_store(id);
-        let key = open_grant(&store, self.id, id, &self.account, &self.state.lock())?.ok_or_else(|| {
+        let (granted, name) = {
+            let state = self.state.lock();
+            (open_grant(&store, self.id, id, &self.account, &state)?, self.called(&state, id))
+        };
+        let key = granted.ok_or_else(|| {
             let what =
-                format!("account {} has no grant for filespace {id}; ask an admin", self.account.key_id());
+                format!("account {} has no grant for filespace {name}; ask an admin", self.account.key_id());
             Error::new(Status::AccessDenied, what)
         })?;
         let keyring = Keyring::new(0, key);
@@ -276,6 +280,7 @@ impl Workspace {
         })?;
         Ok(LinkParts {
             id,
+            name,
             env: self.env.clone(),
             log: Arc::new(log),
             store: Arc::new(store),
@@ -283,6 +288,13 @@ impl Workspace {
             keyring,
             runtime: self.runtime.clone(),
         })
+    }
+
+    /// What messages call a filespace: its name, or its id if the workspace has none that can be trusted.
+    fn called(&self, state: &WorkspaceState, id: LogId) -> String {
+        let record = state.filespaces().get(&id);
+        let name = record.and_then(|r| name::open(&self.key, self.id, &id.0, &r.name).ok());
+        name.map_or_else(|| id.to_string(), |name| format!("{name:?}"))
     }
 
     fn filespace_folder(&self, id: LogId) -> PathBuf {

@@ -232,7 +232,7 @@ static void errors_of_filespaces(ll_workspace admin, ll_workspace reader, ll_wor
     FAILS(LL_ERR_INVALID_ARGUMENT, "name", ll_workspace_rename_filespace, (admin, "made", "a@b", ERR));
     FAILS(LL_ERR_INVALID_ARGUMENT, "new_name", ll_workspace_rename_filespace, (admin, "made", NULL, ERR));
     FAILS(LL_ERR_NOT_FOUND, "missing", ll_workspace_rename_filespace, (admin, "missing", "new", ERR));
-    FAILS(LL_ERR_EXISTS, "", ll_workspace_rename_filespace, (admin, "made", PROJECTS, ERR));
+    FAILS(LL_ERR_EXISTS, "filespace \"" PROJECTS "\"", ll_workspace_rename_filespace, (admin, "made", PROJECTS, ERR));
     FAILS(LL_ERR_ACCESS_DENIED, "admin", ll_workspace_rename_filespace, (reader, "made", "new", ERR));
     FAILS(LL_ERR_INVALID_HANDLE, "workspace: " STALE, ll_workspace_delete_filespace, (closed, "made", ERR));
     FAILS(LL_ERR_INVALID_ARGUMENT, "name", ll_workspace_delete_filespace, (admin, NULL, ERR));
@@ -258,7 +258,7 @@ static void errors_of_accounts(ll_workspace admin, ll_workspace reader, ll_works
           (admin, "a", LL_ROLE_READER, 1, token, size, NULL, ERR));
     FAILS(LL_ERR_BUFFER_TOO_SMALL, "token", ll_service_account_create,
           (admin, "a", LL_ROLE_READER, 0, token, size - 1, NULL, ERR));
-    FAILS(LL_ERR_EXISTS, "", ll_service_account_create, (admin, "admin", LL_ROLE_READER, 0, token, size, NULL, ERR));
+    FAILS(LL_ERR_EXISTS, "account \"admin\"", ll_service_account_create, (admin, "admin", LL_ROLE_READER, 0, token, size, NULL, ERR));
     FAILS(LL_ERR_ACCESS_DENIED, "admin", ll_service_account_create,
           (reader, "a", LL_ROLE_READER, 0, token, size, NULL, ERR));
 
@@ -327,7 +327,7 @@ static void errors_of_linking(const struct session *admin, ll_workspace reader, 
     options.sync_mode = 2;
     FAILS(LL_ERR_UNSUPPORTED_OPTION, "sync_mode", ll_workspace_link_filespace, (workspace, &options, &linked, ERR));
     options.sync_mode = LL_SYNC_ALL;
-    FAILS(LL_ERR_ACCESS_DENIED, "ask an admin", ll_workspace_link_filespace, (reader, &options, &linked, ERR));
+    FAILS(LL_ERR_ACCESS_DENIED, "filespace \"other\"; ask an admin", ll_workspace_link_filespace, (reader, &options, &linked, ERR));
     options.root_path = "relative";
     FAILS(LL_ERR_INVALID_PATH, "root_path", ll_workspace_link_filespace, (workspace, &options, &linked, ERR));
     options.root_path = "/missing";
@@ -386,7 +386,7 @@ static void errors_of_a_deleted_filespace(const struct world *world, const struc
     options.name = "other";
     session_open_with(world, world->token, &options, &other);
     OK(ll_workspace_delete_filespace(admin->workspace, "other", ERR));
-    FAILS(LL_ERR_FILESPACE_DELETED, "deleted", ll_fs_create_dir, (other.fs, "/late", ERR));
+    FAILS(LL_ERR_FILESPACE_DELETED, "\"other\" was deleted", ll_fs_create_dir, (other.fs, "/late", ERR));
     OK(ll_daemon_stop(other.daemon, ERR));
     ll_daemon_free(other.daemon);
 }

@@ -71,7 +71,7 @@ static char long_name[300], long_path[4200];
     fs = read_only; \
     FAILS(LL_ERR_READ_ONLY, "read-only", function, call); \
     fs = reader; \
-    FAILS(LL_ERR_ACCESS_DENIED, "may not write", function, call);
+    FAILS(LL_ERR_ACCESS_DENIED, "may not write to filespace \"projects\"", function, call);
 
 static void errors_that_all_share(void)
 {

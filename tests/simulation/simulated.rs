@@ -82,6 +82,7 @@ impl Place {
         let store = Arc::new(FaultyStore::new(self.store.clone() as Arc<dyn Store>, seed + 1, 0));
         let parts = LinkParts {
             id: self.id,
+            name: self.id.to_string(),
             env: Env::seeded(seed + 2),
             log: log.clone(),
             store: store.clone(),
