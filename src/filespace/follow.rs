@@ -26,6 +26,8 @@ const READ_BYTES: usize = 8 << 20;
 pub(super) struct Own<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) body: &'a Body,
+    /// Where its inline blocks start: in the slot, or in the object that holds its payload.
+    pub(super) inline_base: u64,
 }
 
 /// What a judgement found, before it takes effect.
@@ -166,7 +168,7 @@ impl Link {
             (Judgement::Consume(_), _, _) => return Err(Stop::Corrupt("a slot that is no commit").into()),
         };
         let opened = match own {
-            Some(own) => Some((own.body.clone(), own_inline_base(slot)?)),
+            Some(own) => Some((own.body.clone(), own.inline_base)),
             None => self.open_body(slot, envelope)?,
         };
         if own.is_none() {
@@ -269,14 +271,6 @@ pub(super) fn commit_object(session: [u8; 16], k: u64) -> [u8; 24] {
 /// Where a payload that is too large for its slot is stored.
 pub(crate) fn payload_key(hash: &Hash) -> String {
     format!("bodies/{hash}")
-}
-
-/// Where the inline blocks of a slot start that this link sealed.
-fn own_inline_base(slot: &SlotView<'_>) -> Result<u64> {
-    let Some(payload) = slot.payload() else {
-        return Ok(0);
-    };
-    Ok((slot.payload_offset() + envelope::body_len(payload)?) as u64)
 }
 
 enum JudgeError {

@@ -36,6 +36,8 @@ pub(super) struct Offer {
     body: Body,
     inline: Vec<InlineBlock>,
     slot: Vec<u8>,
+    /// Where the inline blocks start: in the slot, or in the object that holds its payload.
+    inline_base: u64,
     /// What the sealed bytes were made for.
     seen: Seq,
     generation: u32,
@@ -80,6 +82,7 @@ impl Link {
             body: Body { state_hash: Bytes::new(), packs, transactions },
             inline,
             slot: Vec::new(),
+            inline_base: 0,
             seen: Seq(0),
             generation: 0,
             incarnation: Incarnation([0; 16]),
@@ -94,7 +97,7 @@ impl Link {
         let broken = || Error::new(Status::Integrity, "the journal holds a commit that does not open");
         let view = SlotView::parse(&slot).map_err(|e| broken().caused_by(e))?;
         let envelope = view.envelope().clone();
-        let (body, _) = self.open_own_body(&view)?.ok_or_else(broken)?;
+        let (body, inline_base) = self.open_own_body(&view)?.ok_or_else(broken)?;
         let is_inline = blocks.iter().map(|b| b.data.len() + CHUNK_OVERHEAD).sum::<usize>() <= MAX_INLINE;
         Ok(Offer {
             session: envelope.session,
@@ -102,6 +105,7 @@ impl Link {
             body,
             inline: if is_inline { blocks } else { Vec::new() },
             slot: slot.into(),
+            inline_base,
             seen: envelope.seen,
             generation: envelope.generation,
             incarnation: envelope.incarnation,
@@ -116,7 +120,7 @@ impl Link {
         loop {
             let before = self.position();
             let (answer, consumed) = {
-                let own = Own { bytes: &offer.slot, body: &offer.body };
+                let own = Own { bytes: &offer.slot, body: &offer.body, inline_base: offer.inline_base };
                 let mark = |e: Error| if offer.unknown { e.maybe_applied() } else { e };
                 let answer = self.append_own(&own).map_err(mark)?;
                 offer.unknown |= matches!(answer, Append::Unknown(_));
@@ -232,6 +236,8 @@ impl Link {
             self.store.put(&payload_key(&envelope.payload_hash), &payload)?;
         }
         offer.slot = envelope.encode_signed(&payload, |message| self.account.sign(message));
+        let payload_offset = if out_of_line { 0 } else { offer.slot.len() - payload.len() };
+        offer.inline_base = (payload_offset + envelope::body_len(&payload)?) as u64;
         (offer.seen, offer.generation, offer.incarnation) = (seen, generation, incarnation);
         Ok(())
     }

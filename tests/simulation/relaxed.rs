@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use lucidlink::content::store::Store;
 use lucidlink::env::SeededRandom;
 use lucidlink::error::Status;
-use lucidlink::fs::{Attributes, Mode, Path};
+use lucidlink::fs::{Attributes, Batch, Mode, Path};
 
 use super::call::{Call, Calls, Client};
 use super::model::{Model, Opened, Tree};
@@ -200,6 +201,33 @@ fn pending_content_is_read_before_and_after_it_is_committed() {
     appended.close().unwrap();
     client.fs.link().close().unwrap();
     assert_eq!(read(&place.open(20, 0, Duration::from_secs(5)), "/f"), b"first+");
+}
+
+/// A commit that is too large for its slot, with small content in it: author and others find the content at the same
+/// place.
+#[test]
+fn small_content_of_a_large_commit_is_where_everybody_looks() {
+    let place = Place::new(4);
+    let client = place.open_relaxed(10, 0, "/");
+    let random = SeededRandom::new(4);
+    let mut batch = Batch::new(&client.fs).unwrap();
+    batch.write_file(&path("/f"), b"content", 0o644).unwrap();
+    for _ in 0..5000 {
+        let name: String = (0..6).map(|_| format!("{:016x}", random.next_u64())).collect();
+        batch.create_dir(&path(&format!("/{name}")), 0o755).unwrap();
+    }
+    batch.commit().unwrap();
+    sync(&client);
+    // It records the author's state behind the large one.
+    client.fs.create_dir(&path("/last"), 0o755).unwrap();
+    sync(&client);
+    let newcomer = place.open(20, 0, Duration::from_secs(5));
+    assert_eq!(newcomer.fs.link().state_hash(), client.fs.link().state_hash());
+    assert!(place.store.list("bodies/").unwrap().len() == 1, "the large one is not in its slot");
+    for client in [&client, &newcomer] {
+        lucidlink::content::cache::BlockCache::process().remove_instance(client.fs.link().instance());
+        assert_eq!(read(client, "/f"), b"content");
+    }
 }
 
 /// Every file below a path, by name.
