@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use prost::Message;
 
 use crate::crypto::seal::{CHUNK_OVERHEAD, ChunkPlace, Codec};
 use crate::ids::PackId;
-use crate::state::ops::{Extent, NewPack, Op, Operation, Transaction};
+use crate::state::ops::{Extent, NewPack, Op, Transaction};
 
 /// A transaction on its way into a commit.
 #[derive(Clone, Default)]
@@ -47,13 +48,9 @@ impl Draft {
         self.inline.iter().map(|b| b.data.len() + CHUNK_OVERHEAD).sum()
     }
 
-    /// Bytes of content that it brings into a commit: its blocks, and values of attributes.
+    /// Bytes that it brings into a commit: its blocks, and what it says.
     pub fn bytes(&self) -> usize {
-        let value = |operation: &Operation| match &operation.op {
-            Some(Op::SetXattr(set)) => set.value.len(),
-            _ => 0,
-        };
-        self.inline_bytes() + self.transaction.ops.iter().map(value).sum::<usize>()
+        self.inline_bytes() + self.transaction.encoded_len()
     }
 
     /// Points the extents of the draft's blocks to where the commit puts them.
@@ -114,5 +111,17 @@ pub fn inline_extent(offset: u64, length: u32, index: usize) -> Extent {
         block: index as u32,
         block_length: length,
         ..Extent::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::ops::Symlink;
+
+    #[test]
+    fn what_it_says_counts_like_content() {
+        let symlink = Symlink { target: "x".repeat(4096), ..Symlink::default() };
+        assert!(Draft::of(Op::Symlink(symlink)).bytes() > 4096);
     }
 }

@@ -6,6 +6,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use prost::Message;
+
 use super::change::{Attributes, Change, Means};
 use super::namespace::symlink;
 use super::path::Path;
@@ -20,7 +22,7 @@ use crate::filespace::{
     Author, CommitError, Draft, InlineBlock, Link, ReadError, View, block_extent, inline_extent, registration,
 };
 use crate::ids::{Ino, PackId};
-use crate::log::envelope::InlineLayout;
+use crate::log::envelope::{InlineLayout, MAX_BODY};
 use crate::state::apply::Trial;
 use crate::state::extents::coalesce;
 use crate::state::ops::{Extent, Hop, Transaction, XattrMode};
@@ -29,6 +31,8 @@ use crate::state::{Refusal, Tables};
 /// Changes of a batch at most, and bytes of paths and attributes in it.
 const MAX_CHANGES: usize = 200_000;
 const MAX_BYTES: usize = 64 << 20;
+/// Bytes of its operations at most: a body with them can be opened.
+const MAX_OPERATIONS: usize = MAX_BODY as usize - (8 << 20);
 /// Up to this many bytes of content wait in memory; more go into packs at once.
 const SMALL: usize = 512 << 10;
 
@@ -259,7 +263,7 @@ impl Batch {
         trial.offer(&packs);
         let places = self.content.places();
         let (mut transaction, mut steps) = (Transaction::default(), Steps::default());
-        let mut left = inos;
+        let (mut left, mut bytes) = (inos, 0);
         for (n, change) in self.changes.iter().enumerate() {
             blamed.set(Some(n));
             let (own, others) = left.split_at(change.inodes().min(left.len()));
@@ -270,8 +274,17 @@ impl Batch {
             if let Some(refusal) = Refusal::from_code(outcome.refusal) {
                 return Err(refused(refusal, change.paths().1).into());
             }
-            steps.take(view, planned.hops, &mut transaction.hops)?;
-            transaction.ops.extend(planned.ops);
+            let mut kept = Transaction { hops: Vec::new(), ops: planned.ops };
+            steps.take(view, planned.hops, &mut kept.hops)?;
+            bytes += kept.encoded_len();
+            transaction.hops.append(&mut kept.hops);
+            transaction.ops.append(&mut kept.ops);
+            if bytes > MAX_OPERATIONS {
+                let what = "the batch makes too much for one commit; commit it in parts";
+                return Err(Error::new(Status::InvalidArgument, what)
+                    .on_path(change.paths().1.text())
+                    .into());
+            }
         }
         blamed.set(None);
         Ok(Draft { transaction, packs, inline: self.content.inline.clone() })

@@ -20,7 +20,7 @@ pub const MAX_PAYLOAD: usize = 256 << 20;
 /// The largest clear part, in bytes.
 pub const MAX_CLEAR: usize = 64 << 10;
 /// The largest body, in plain bytes.
-const MAX_BODY: u32 = 128 << 20;
+pub const MAX_BODY: u32 = 128 << 20;
 
 const MAGIC: &[u8; 4] = b"LLC1";
 const OUT_OF_LINE: u16 = 1;
@@ -222,7 +222,9 @@ pub fn seal_payload<'a>(
     body: &[u8],
     inline: impl Iterator<Item = (Codec, u32, &'a [u8])>,
 ) -> Result<Vec<u8>, SealError> {
-    let plain_len = u32::try_from(body.len()).map_err(|_| SealError::TooLarge)?;
+    // Nobody would open it.
+    let plain_len = u32::try_from(body.len()).ok().filter(|len| *len <= MAX_BODY);
+    let plain_len = plain_len.ok_or(SealError::TooLarge)?;
     let (codec, data) = codec::compress(body);
     let mut payload = Vec::with_capacity(data.len() + CHUNK_OVERHEAD);
     key.seal_chunk(0, codec, plain_len, &data, &mut payload)?;
@@ -250,6 +252,8 @@ mod tests {
     use super::*;
     use crate::crypto::Key32;
     use crate::crypto::account::SigningKey;
+    use crate::crypto::seal::Kind;
+    use crate::ids::LogId;
     use proptest::prelude::*;
 
     fn sample(clear: Vec<u8>, payload: &[u8], out_of_line: bool) -> (Vec<u8>, Envelope, SigningKey) {
@@ -286,6 +290,16 @@ mod tests {
         fn hostile_bytes_are_refused(bytes: Vec<u8>) {
             prop_assert!(SlotView::parse(&bytes).is_err());
         }
+    }
+
+    #[test]
+    fn a_body_that_nobody_would_open_is_not_sealed() {
+        let key = ObjectKey::derive(&Key32::new([1; 32]), &[2; 32], Kind::Commit, &LogId([3; 32]), b"object");
+        let mut body = vec![0; MAX_BODY as usize];
+        let payload = seal_payload(&key, &body, std::iter::empty()).unwrap();
+        assert!(open_body(&key, &payload).unwrap().0 == body);
+        body.push(0);
+        assert!(matches!(seal_payload(&key, &body, std::iter::empty()), Err(SealError::TooLarge)));
     }
 
     #[test]
