@@ -155,6 +155,9 @@ impl Drop for Turn<'_> {
             session.next_ino = session.next_ino.max(given.next_ino);
         }
         queue.busy = false;
+        if queue.session.map(|s| s.id) != self.session.map(|s| s.id) {
+            queue.forget_journal();
+        }
         queue.session = self.session;
         queue.unsettled = self.unsettled.take();
         self.committer.changed.notify_all();

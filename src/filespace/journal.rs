@@ -26,7 +26,7 @@ pub(crate) const JOURNAL: &str = "journal";
 const MAGIC: &[u8; 4] = b"LLJN";
 const HEADER: usize = 4 + 2 + 4 + 16 + 32;
 const PREFIX: usize = 8 + 4 + 4;
-/// A file of this size is written anew without what is settled.
+/// A file that has grown by so much is written anew without what is settled.
 const LARGE: u64 = 64 << 20;
 /// Inode numbers are set apart so many at a time.
 const INOS: u32 = 1 << 16;
@@ -192,6 +192,8 @@ pub(super) struct Journal {
     next: u64,
     /// Where it goes.
     end: u64,
+    /// Where what was known ended when it was made.
+    known: u64,
     /// Inode numbers up to this one are recorded as given.
     inos: u32,
 }
@@ -229,7 +231,7 @@ impl Journal {
         let file = file.map_err(|e| failed("make", folder, e))?;
         file.write_all_at(&header, 0).map_err(|e| failed("write", folder, e))?;
         let (next, end) = (0, header.len() as u64);
-        let mut journal = Journal { folder: folder.clone(), file, key, next, end, inos: 0 };
+        let mut journal = Journal { folder: folder.clone(), file, key, next, end, known: end, inos: 0 };
         let JournaledSession { id, number, incarnation, k, inos } = session;
         let (id, incarnation) = (Bytes::copy_from_slice(&id.0), Bytes::copy_from_slice(&incarnation.0));
         journal.append(What::Session(Session { id, number: number.0, k, incarnation }))?;
@@ -238,6 +240,7 @@ impl Journal {
             journal.acknowledged(number, path, draft)?;
         }
         journal.settled(k, 0, failures)?;
+        journal.known = journal.end;
         std::fs::rename(&new, folder.join(JOURNAL)).map_err(|e| failed("make", folder, e))?;
         Ok(journal)
     }
@@ -254,7 +257,7 @@ impl Journal {
 
     /// Whether it should be written anew.
     pub(super) fn is_large(&self) -> bool {
-        self.end > LARGE
+        self.end - self.known > LARGE
     }
 
     /// Inode numbers up to one are going to be given.
@@ -555,6 +558,19 @@ mod tests {
         let recovered = Journal::read(&place).unwrap();
         assert_eq!((numbers(&recovered.pending), numbers(&recovered.failed)), (vec![7], vec![3]));
         assert_eq!(recovered.session.unwrap().k, 4);
+    }
+
+    #[test]
+    fn one_that_has_much_to_keep_is_not_written_anew_each_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let block = InlineBlock { codec: Codec::None, plain_len: 0, data: vec![0; LARGE as usize].into() };
+        let large = Draft { inline: vec![block], ..draft("large") };
+        let entries = [(1, "/large", &large)].into_iter();
+        let mut journal =
+            Journal::create(&place(folder.path()), session(1), entries, [].into_iter()).unwrap();
+        assert!(!journal.is_large());
+        journal.acknowledged(2, "/large", &large).unwrap();
+        assert!(journal.is_large());
     }
 
     #[test]

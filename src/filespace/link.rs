@@ -306,7 +306,11 @@ impl Link {
             self.report("a checkpoint", written);
         }
         let drained = self.drain(self.deadline());
-        if !self.shut() || self.broken.read().is_some() {
+        if !self.shut() {
+            return Ok(());
+        }
+        if self.broken.read().is_some() {
+            self.hand_over_journal();
             return Ok(());
         }
         let ended = drained.and(self.close_session());
@@ -315,9 +319,11 @@ impl Link {
     }
 
     /// Refuses everything from now on, without a word to the log: the session is left to expire. What was
-    /// acknowledged in relaxed mode is still committed in the background.
+    /// acknowledged in relaxed mode is still committed in the background; with a journal, by the next link.
     pub fn abandon(&self) {
-        self.shut();
+        if self.shut() {
+            self.hand_over_journal();
+        }
     }
 
     /// Refuses everything from now on; false if that is so already.

@@ -22,8 +22,7 @@ use crate::state::ops::{NewPack, Transaction};
 use crate::state::value::Outcome;
 use crate::state::{Refusal, Stop};
 
-/// A commit takes no more transactions than this, and no more bytes of content unless one alone has more. Twice as
-/// much may wait.
+/// A commit takes no more transactions than this, and no more bytes unless one alone has more. Twice as much may wait.
 const MAX_TRANSACTIONS: usize = 4096;
 const MAX_BYTES: usize = 16 << 20;
 /// As many late failures are kept; then nothing is taken in until some are acknowledged.
@@ -64,6 +63,8 @@ struct Shown {
     blocks: PendingBlocks,
     /// What it came to on the view.
     outcome: Outcome,
+    /// The redirects that its caller knows of: those of the first time that the view showed it.
+    told: Vec<u64>,
 }
 
 impl Pending {
@@ -107,7 +108,7 @@ pub(super) struct Queue {
     taken: usize,
     /// The commit that they are in.
     pub(super) in_flight: Option<(SessionId, u64)>,
-    /// Bytes of content in the list.
+    /// Bytes in the list.
     bytes: usize,
     /// Pending transactions are counted from 1.
     number: u64,
@@ -125,6 +126,8 @@ pub(super) struct Queue {
     place: Option<Place>,
     /// None: to be written anew.
     journal: Option<Journal>,
+    /// The journal is the next link's: what waits is not offered any more.
+    is_handed_over: bool,
 }
 
 impl Queue {
@@ -188,10 +191,14 @@ impl Queue {
                 transaction,
                 blocks,
                 outcome: Outcome::default(),
+                told: Vec::new(),
             }),
         };
         let outcome = pending.put_on(view, key_id, self.session)?;
         if outcome.refusal == 0 {
+            if let Some(shown) = &mut pending.shown {
+                shown.told.clone_from(&outcome.redirects);
+            }
             if let Err(error) = self.record(&pending) {
                 view.spoil();
                 return Err(error.into());
@@ -212,6 +219,10 @@ impl Queue {
 
     /// A sealed commit with what was taken is about to be offered.
     pub(super) fn record_offer(&mut self, session: SessionId, k: u64, slot: &[u8]) -> Result<()> {
+        if self.is_handed_over {
+            let what = "the filespace is not linked any more; what waits is in the journal";
+            return Err(Error::new(Status::NotLinked, what));
+        }
         let numbers: Vec<u64> = self.list.iter().take(self.taken).map(Pending::journaled_number).collect();
         if let Some(journal) = self.journal()? {
             journal.offered(k, &numbers, slot)?;
@@ -228,9 +239,14 @@ impl Queue {
         }
     }
 
+    /// The journal names another session: it is written anew.
+    pub(super) fn forget_journal(&mut self) {
+        self.journal = None;
+    }
+
     /// The journal, if there is to be one; written anew when it is large, or missed something.
     fn journal(&mut self) -> Result<Option<&mut Journal>> {
-        let Some(place) = &self.place else { return Ok(None) };
+        let Some(place) = &self.place else { return Ok(self.journal.as_mut()) };
         let is_wanted = self.in_flight.is_none() && self.journal.as_ref().is_none_or(Journal::is_large);
         if is_wanted {
             let session = match &self.session {
@@ -249,7 +265,7 @@ impl Queue {
 
     /// So many of the first in the journal are settled, the last `failed` late failures among them.
     fn record_settled(&mut self, k: u64, count: usize, failed: usize) {
-        let Some(journal) = &mut self.journal else { return };
+        let Some(journal) = self.journal.as_mut().filter(|_| !self.is_handed_over) else { return };
         let known = self.failures.len() - failed;
         let failures = self.failures.iter().skip(known).map(|f| (f.number, &*f.error));
         if journal.settled(k, count, failures).is_err() {
@@ -284,13 +300,18 @@ impl Queue {
         self.list.iter().take(self.taken).flat_map(|p| p.draft.inline.iter().cloned()).collect()
     }
 
-    /// The link ends, or will not need it: it goes when nothing waits in it.
+    /// The link ends, or will not need it: it goes when nothing waits in it, else it says what does.
     pub(super) fn leave_journal(&mut self) -> Result<()> {
         if !self.failures.is_empty() || !self.list.is_empty() {
-            return Ok(());
+            return self.journal().map(drop);
         }
         self.journal = None;
         self.place.take().map_or(Ok(()), |place| Journal::remove(&place))
+    }
+
+    /// The link has ended: another one may go on with its journal, and must be the only one.
+    pub(super) fn hand_over_journal(&mut self) {
+        self.is_handed_over |= self.place.take().is_some();
     }
 
     /// Shows on the view what the list has.
@@ -456,10 +477,10 @@ impl Queue {
         }
     }
 
-    /// Inodes that the log gave another number than the view did: what waits says so from now on.
+    /// Inodes that the log gave another number than their caller was told: what waits says so from now on.
     fn heed_redirects(&mut self, pending: &Pending, outcome: &Outcome) {
-        let foreseen = pending.shown.as_ref().map(|shown| &shown.outcome.redirects);
-        if foreseen.is_none_or(|foreseen| *foreseen == outcome.redirects) {
+        let told = pending.shown.as_ref().map(|shown| &shown.told);
+        if told.is_none_or(|told| *told == outcome.redirects) {
             return;
         }
         // The journal has the old numbers.
@@ -490,7 +511,7 @@ impl Pending {
         let Entry { number, path, draft, failure: _ } = entry;
         let (transaction, blocks) = in_place(&draft);
         let outcome = Outcome::default();
-        let shown = Some(Shown { number, path, transaction, blocks, outcome });
+        let shown = Some(Shown { number, path, transaction, blocks, outcome, told: Vec::new() });
         Pending { draft, ticket: None, shown }
     }
 

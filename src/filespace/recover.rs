@@ -195,6 +195,14 @@ impl Link {
 
     /// The link has ended: nothing is left in its journal, or it is kept.
     pub(super) fn end_journal(&self) -> Result<()> {
-        self.committer.queue.lock().leave_journal()
+        let mut queue = self.committer.queue.lock();
+        let kept = queue.leave_journal();
+        queue.hand_over_journal();
+        kept
+    }
+
+    /// The link has ended without a word to the log: the next one of the same storage goes on with the journal.
+    pub(super) fn hand_over_journal(&self) {
+        self.committer.queue.lock().hand_over_journal();
     }
 }

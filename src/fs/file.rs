@@ -230,7 +230,7 @@ impl File {
     fn base(&self, state: &mut State) -> Result<(Ino, Arc<Version>)> {
         let handle = state.handle(self.id)?;
         if handle.outdated {
-            let ino = handle.ino;
+            let ino = self.fs.link.renumbered(handle.ino);
             handle.base = Arc::new(self.fs.link.read(|s| Version::load(s, ino))?.unwrap_or_default());
             handle.outdated = false;
         }
@@ -493,7 +493,7 @@ impl File {
     pub fn refresh(&self) -> Result<()> {
         let mut state = self.lock();
         self.check(&mut state, |_| true, "")?;
-        let ino = state.handle(self.id)?.ino;
+        let ino = self.fs.link.renumbered(state.handle(self.id)?.ino);
         let newest = self.fs.link.read_fresh(|s| Version::load(s, ino))?;
         let handle = state.handle(self.id)?;
         match newest {

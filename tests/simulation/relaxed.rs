@@ -230,6 +230,99 @@ fn small_content_of_a_large_commit_is_where_everybody_looks() {
     }
 }
 
+/// Late failures of a link, by their paths.
+fn late(client: &Simulated) -> Vec<String> {
+    client.fs.link().late_failures().into_iter().map(|failure| failure.path).collect()
+}
+
+/// Cuts the last record off a journal: the process died before it was written.
+fn cut_last_record(journal: &std::path::Path) {
+    let bytes = std::fs::read(journal).unwrap();
+    let (mut at, mut last) = (58, 58);
+    while at < bytes.len() {
+        let length = u32::from_le_bytes(bytes[at + 8..at + 12].try_into().unwrap());
+        (last, at) = (at, at + 16 + length as usize);
+    }
+    std::fs::write(journal, &bytes[..last]).unwrap();
+}
+
+/// What one link leaves in its journal is what the next one finds: the late failure that nobody acknowledged, and
+/// nothing that took effect.
+#[test]
+fn a_late_failure_waits_in_the_journal_for_the_next_link() {
+    let (place, folder) = (Place::new(5), tempfile::tempdir().unwrap());
+    let slow = place.open_journaled(10, folder.path());
+    let fast = place.open(20, 0, Duration::from_secs(5));
+    fast.fs.create_dir(&path("/inbox"), 0o755).unwrap();
+    slow.fs.create_dir(&path("/session"), 0o755).unwrap();
+    sync(&slow);
+    fast.fs.rename(&path("/inbox"), &path("/archive"), false).unwrap();
+    write(&slow, "/inbox/letter", b"letter");
+    slow.fs.create_dir(&path("/shared"), 0o755).unwrap();
+    write(&slow, "/shared/mine", b"mine");
+    sync(&slow);
+    slow.fs.link().abandon();
+    cut_last_record(&folder.path().join("journal"));
+    let second = place.open_journaled(25, folder.path());
+    assert_eq!(late(&second), ["/inbox/letter"]);
+    assert_eq!(second.fs.link().close().unwrap_err().status(), Status::LateFailure);
+
+    let next = place.open_journaled(30, folder.path());
+    assert_eq!(late(&next), ["/inbox/letter"]);
+    // Before it has a session.
+    let number = next.fs.link().late_failures()[0].number;
+    next.fs.link().acknowledge_failures(number).unwrap();
+    next.fs.create_dir(&path("/more"), 0o755).unwrap();
+    sync(&next);
+    next.fs.link().abandon();
+    cut_last_record(&folder.path().join("journal"));
+    let last = place.open_journaled(40, folder.path());
+    assert!(late(&last).is_empty(), "it is in the log: {:?}", late(&last));
+    assert_eq!(last.fs.list_dir(&path("/")).unwrap(), ["archive", "more", "session", "shared"]);
+    last.fs.link().close().unwrap();
+    assert!(!folder.path().join("journal").exists());
+}
+
+/// A link that was given up while much waits commits nothing behind the back of the one that goes on with its journal.
+#[test]
+fn a_journal_has_one_link_at_a_time() {
+    let (place, folder) = (Place::new(6), tempfile::tempdir().unwrap());
+    for round in 0..20 {
+        let client = place.open_journaled(100 + round, folder.path());
+        for n in 0..1500 {
+            client.fs.create_dir(&path(&format!("/{round} {n}")), 0o755).unwrap();
+        }
+        client.fs.link().abandon();
+    }
+    let last = place.open_journaled(200, folder.path());
+    sync(&last);
+    assert!(late(&last).is_empty());
+    assert_eq!(last.fs.usage().unwrap().counters.directories, 1 + 20 * 1500);
+}
+
+/// A handle on a file whose number turned out to be another one looks at that.
+#[test]
+fn a_handle_is_refreshed_to_the_file_that_its_name_became() {
+    let place = Place::new(7);
+    let [one, two] = [10, 20].map(|seed| place.open_relaxed(seed, 0, "/"));
+    write(&one, "/f", b"one");
+    write(&two, "/f", b"second");
+    let handle = two.fs.open(&path("/f"), Mode::parse("r+").unwrap(), 0).unwrap();
+    sync(&one);
+    // Its view shows what it is going to be before it is that.
+    two.fs.link().refresh().unwrap();
+    two.fs.list_dir(&path("/")).unwrap();
+    sync(&two);
+    handle.refresh().unwrap();
+    let mut content = [0; 6];
+    assert_eq!((handle.pread(0, &mut content).unwrap(), &content), (6, b"second"));
+    handle.pwrite(0, b"S").unwrap();
+    handle.close().unwrap();
+    sync(&two);
+    assert!(late(&two).is_empty());
+    assert_eq!(read(&place.open(30, 0, Duration::from_secs(5)), "/f"), b"Second");
+}
+
 /// Every file below a path, by name.
 fn walk(client: &Simulated, at: &str, found: &mut std::collections::BTreeMap<String, Vec<Vec<u8>>>) {
     for entry in client.fs.read_dir(&path(at)).unwrap() {

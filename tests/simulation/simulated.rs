@@ -77,6 +77,14 @@ impl Place {
         self.open_as(seed, odds, root, options)
     }
 
+    /// In relaxed mode with a journal in a folder; nothing is seen before it is asked for.
+    pub fn open_journaled(&self, seed: u64, folder: &std::path::Path) -> Simulated {
+        let (commit, max_staleness) = (CommitMode::Background, Duration::from_secs(3600));
+        let strict = LinkOptions::strict(Duration::from_secs(30));
+        let folder = Some(folder.to_owned());
+        self.open_as(seed, 0, "/", LinkOptions { commit, max_staleness, folder, ..strict })
+    }
+
     fn open_as(&self, seed: u64, odds: u64, root: &str, options: LinkOptions) -> Simulated {
         let log = Arc::new(FaultyLog::new(self.log.clone() as Arc<dyn CommitLog>, seed, 0));
         let store = Arc::new(FaultyStore::new(self.store.clone() as Arc<dyn Store>, seed + 1, 0));
