@@ -9,6 +9,8 @@ use parking_lot::Mutex;
 
 /// Places in the table: names and inodes of a directory of ten thousand files fit.
 const PLACES: usize = 1 << 15;
+/// Larger values are not kept: attributes have up to 64 KiB, and a table full of them would take 2 GiB.
+const MAX_VALUE: usize = 1 << 10;
 
 /// The table; made when something is put into it.
 #[derive(Default)]
@@ -34,11 +36,15 @@ impl Hot {
     pub(super) fn put(&self, key: Bytes, value: Option<Bytes>) {
         let places = self.places.get_or_init(|| (0..PLACES).map(|_| Mutex::new(None)).collect());
         let place = &places[self.hash.hash_one(Key(&key)) as usize % PLACES];
-        *place.lock() = Some(Known { key, value });
+        let is_small = value.as_ref().is_none_or(|value| value.len() <= MAX_VALUE);
+        *place.lock() = is_small.then_some(Known { key, value });
     }
 
     /// The same of a value that is a part of something large, which is not to be held.
     pub(super) fn put_copy(&self, key: &[u8], value: Option<&[u8]>) {
+        if value.is_some_and(|value| value.len() > MAX_VALUE) {
+            return;
+        }
         self.put(Bytes::copy_from_slice(key), value.map(Bytes::copy_from_slice));
     }
 
@@ -93,6 +99,10 @@ mod tests {
             hot.put_copy(key.as_bytes(), Some(&n.to_le_bytes()));
             assert_eq!(hot.get(key.as_bytes()), Some(Some(Bytes::copy_from_slice(&n.to_le_bytes()))));
         }
+        hot.put(Bytes::from_static(b"key"), Some(vec![1; MAX_VALUE].into()));
+        assert!(hot.get(b"key").is_some());
+        hot.put(Bytes::from_static(b"key"), Some(vec![1; MAX_VALUE + 1].into()));
+        assert_eq!(hot.get(b"key"), None, "large, and what was there before is gone");
         hot.put_copy(b"key", None);
         assert_eq!(hot.get(b"key"), Some(None));
         let known = (0..100_000u32).filter(|n| hot.get(format!("Directory/{n}").as_bytes()).is_some());
