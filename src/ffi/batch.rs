@@ -33,7 +33,8 @@ impl Object for BatchHandle {
 
 /// Begins a batch: operations that are committed together. All take effect or none does, and others see all of them at
 /// once. What is added is checked as far as that goes without looking at the filespace; ll_batch_commit does the rest.
-/// A batch has at most 200,000 operations, and 64 MiB of paths and attributes. Content is stored while it is added.
+/// A batch has at most 200,000 operations, 64 MiB of paths and attributes, and 120 MiB of what it says in the log.
+/// Content is stored while it is added.
 ///
 /// @param filespace The filespace.
 /// @param batch Receives the handle.
@@ -407,7 +408,7 @@ pub unsafe extern "C" fn ll_batch_remove_xattr(
 
 /// Commits a batch: all of its operations take effect, in their order, or none does. In relaxed mode it returns when
 /// this link sees them. Afterwards the batch is empty and can be used again; after a failure it is as it was and may be
-/// committed again, unless the error says LL_ERROR_MAYBE_APPLIED.
+/// committed again, unless the error says LL_ERROR_MAYBE_APPLIED, or content could not be stored.
 ///
 /// @param batch The batch.
 /// @param failed Receives the index of the operation that is to blame, counted from 0 in the order of the calls;

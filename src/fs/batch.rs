@@ -63,6 +63,8 @@ struct Content {
     bytes: usize,
     writer: Option<BlockWriter>,
     packs: Vec<StoredPack>,
+    /// A pack could not be stored, and is gone.
+    is_lost: bool,
 }
 
 impl Batch {
@@ -349,9 +351,15 @@ impl Content {
     /// Waits until all packs are in the store.
     fn store(&mut self) -> Result<()> {
         if let Some(writer) = self.writer.take() {
-            self.packs.extend(writer.finish()?);
+            self.is_lost |= writer.has_lost();
+            self.packs.extend(writer.finish().inspect_err(|_| self.is_lost = true)?);
         }
-        Ok(())
+        match self.is_lost {
+            true => {
+                Err(Error::new(Status::Io, "content of this batch could not be stored; begin another batch"))
+            }
+            false => Ok(()),
+        }
     }
 
     /// Where the inline blocks seem to be while the batch is tried.

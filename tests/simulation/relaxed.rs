@@ -230,6 +230,22 @@ fn small_content_of_a_large_commit_is_where_everybody_looks() {
     }
 }
 
+/// A batch whose content could not be stored says so again, or stores it; it never commits without.
+#[test]
+fn a_batch_that_lost_content_is_not_committed() {
+    let place = Place::new(8);
+    let client = place.open(10, 0, Duration::from_secs(5));
+    let random = SeededRandom::new(8);
+    let large: Vec<u8> = (0..200_000).flat_map(|_| random.next_u64().to_le_bytes()).collect();
+    let mut batch = Batch::new(&client.fs).unwrap();
+    batch.write_file(&path("/large"), &large, 0o644).unwrap();
+    client.store.set_odds(1);
+    let first = batch.commit().unwrap_err();
+    client.heal();
+    let again = batch.commit().unwrap_err();
+    assert_eq!((first.error.status(), again.error.status()), (Status::Io, Status::Io), "{:?}", again.error);
+}
+
 /// Late failures of a link, by their paths.
 fn late(client: &Simulated) -> Vec<String> {
     client.fs.link().late_failures().into_iter().map(|failure| failure.path).collect()
