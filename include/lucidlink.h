@@ -382,7 +382,8 @@ typedef struct ll_daemon_state {
 } ll_daemon_state;
 
 /**
- * What a daemon has done and holds. The first counters, up to `cache_misses`, only grow. @since 0.1.0
+ * What a daemon has done and holds. The first counters, up to `cache_misses`, only grow, and so do those of the
+ * cache on disk (`fs.cache.size`) but its bytes. @since 0.1.0
  */
 typedef struct ll_metrics {
   /**
@@ -465,6 +466,22 @@ typedef struct ll_metrics {
    * The memory limit of this process, in bytes.
    */
   uint64_t memory_limit;
+  /**
+   * Ranges of packs that were in the cache on disk.
+   */
+  uint64_t disk_cache_hits;
+  /**
+   * Ranges of packs that were not in the cache on disk, while there is one.
+   */
+  uint64_t disk_cache_misses;
+  /**
+   * Failures of the cache on disk, and ranges in it that were damaged. No read fails because of them.
+   */
+  uint64_t disk_cache_failures;
+  /**
+   * Bytes of the cache on disk now.
+   */
+  uint64_t disk_cache_bytes;
 } ll_metrics;
 
 /**

@@ -34,6 +34,8 @@ macro_rules! counters {
             pub reserved_bytes: u64,
             /// The memory limit of this process, in bytes.
             pub memory_limit: u64,
+            /// Bytes of the cache on disk.
+            pub disk_cache_bytes: u64,
         }
 
         impl Metrics {
@@ -54,6 +56,7 @@ macro_rules! counters {
                 line(&mut text, "gauge", "cache_bytes", "Bytes of the block cache.", self.cache_bytes);
                 line(&mut text, "gauge", "reserved_bytes", "Bytes set apart for data on its way.", self.reserved_bytes);
                 line(&mut text, "gauge", "memory_limit_bytes", "The memory limit.", self.memory_limit);
+                line(&mut text, "gauge", "disk_cache_bytes", "Bytes of the cache on disk.", self.disk_cache_bytes);
                 text
             }
         }
@@ -73,6 +76,9 @@ counters! {
     store_get_bytes: "Bytes of objects read.";
     cache_hits: "Blocks of files that were in memory.";
     cache_misses: "Blocks of files that were fetched.";
+    disk_cache_hits: "Ranges of packs that were in the cache on disk.";
+    disk_cache_misses: "Ranges of packs that were not in the cache on disk, while there is one.";
+    disk_cache_failures: "Failures of the cache on disk, and ranges in it that were damaged.";
 }
 
 fn line(text: &mut String, kind: &str, name: &str, help: &str, value: u64) {

@@ -6,9 +6,11 @@
 //! - [`memory`]: the one budget that everything large is charged to.
 //! - [`buffers`]: large buffers that are used again.
 //! - [`cache`]: plain blocks in memory, under that budget.
+//! - [`disk`]: sealed ranges of packs on the local disk.
 
 pub mod buffers;
 pub mod cache;
+pub mod disk;
 pub mod memory;
 pub mod pack;
 pub mod store;

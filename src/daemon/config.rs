@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::content::memory;
+use crate::content::{disk, memory};
 use crate::error::{Error, Result, Status};
 use crate::workspace::Location;
 
@@ -38,6 +38,15 @@ pub const KEYS: &[KeyInfo] = &[
         meaning: "Absolute path of the folder in which SANDBOXED storage makes its temporary folder. Default: \
                   the system's folder for temporary files.",
         check: absolute,
+    },
+    KeyInfo {
+        key: "fs.cache.size",
+        kind: "integer",
+        default: "0",
+        meaning: "Bytes of stored content kept sealed in the daemon's storage folder, for all its filespaces \
+                  together, in MB (2^20 bytes): 0 for none, or 32 to 1048576. It pays where the workspace is \
+                  slower than the storage folder.",
+        check: |v| if v == "0" { Ok(()) } else { range(v, disk::MIN_LIMIT >> 20, 1 << 20) },
     },
     KeyInfo {
         key: "memory.limit",
@@ -110,6 +119,11 @@ impl Config {
             Ok("") | Err(_) => std::env::temp_dir(),
             Ok(path) => PathBuf::from(path),
         }
+    }
+
+    /// `fs.cache.size`, in bytes; none: no cache on disk.
+    pub fn disk_cache(&self) -> Option<u64> {
+        self.number("fs.cache.size").filter(|mb| *mb > 0).map(|mb| mb << 20)
     }
 
     /// `workspace.url`, or what stands for it.
@@ -186,10 +200,18 @@ mod tests {
             ("network.timeout", "0"),
             ("daemon.allow_multiple", "yes"),
             ("fs.cache.location", "here"),
+            ("fs.cache.size", "31"),
+            ("fs.cache.size", "-1"),
+            ("fs.cache.size", "1048577"),
             ("workspace.url", "/folder"),
         ] {
             assert_eq!(status(config.set(key, bad)), Status::InvalidValue, "{key}={bad}");
         }
+        assert_eq!(config.disk_cache(), None);
+        config.set("fs.cache.size", "32").unwrap();
+        assert_eq!(config.disk_cache(), Some(32 << 20));
+        config.set("fs.cache.size", "0").unwrap();
+        assert_eq!(config.disk_cache(), None);
         config.set("network.timeout", "5").unwrap();
         assert_eq!(config.timeout(), Duration::from_secs(5));
     }

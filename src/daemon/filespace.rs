@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::content::disk::DiskCache;
 use crate::error::{Result, Status};
 use crate::filespace::{CommitMode, LinkOptions, Position};
 use crate::fs::{FileSystem, Path};
@@ -76,6 +77,7 @@ impl Filespace {
         info: FilespaceInfo,
         request: LinkRequest,
         folder: Option<PathBuf>,
+        disk_cache: Option<Arc<DiskCache>>,
         metrics: Arc<Metrics>,
     ) -> Result<Arc<Filespace>> {
         let options = LinkOptions {
@@ -85,6 +87,7 @@ impl Filespace {
             max_staleness: request.max_staleness,
             at_least: request.at_least,
             folder,
+            disk_cache,
             metrics,
         };
         let link = workspace.link(info.id, options)?;

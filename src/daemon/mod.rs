@@ -18,12 +18,14 @@ use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
 use crate::content::cache::BlockCache;
+use crate::content::disk::DiskCache;
 use crate::content::memory::MemoryBudget;
 use crate::crypto::token::Token;
 use crate::env::Env;
 use crate::error::{Error, Result, Status};
 use crate::ids::LogId;
-use crate::metrics::{Metrics, Reading};
+use crate::metrics::{Metrics, Reading, count};
+use crate::report;
 use crate::workspace::Workspace;
 use config::Config;
 use filespace::{Filespace, LinkRequest};
@@ -53,6 +55,7 @@ pub struct Daemon {
 struct Running {
     runtime: Runtime,
     storage: Storage,
+    disk_cache: Option<Arc<DiskCache>>,
     workspace: Option<Arc<Workspace>>,
     links: Vec<Arc<Filespace>>,
 }
@@ -131,7 +134,26 @@ impl Daemon {
             .build()
             .map_err(|e| Error::new(Status::Io, "cannot start threads").caused_by(e))?;
         MemoryBudget::process().set_limit(self.config.memory_limit());
-        Ok(Running { runtime, storage, workspace: None, links: Vec::new() })
+        let disk_cache = self.open_disk_cache(&storage);
+        Ok(Running { runtime, storage, disk_cache, workspace: None, links: Vec::new() })
+    }
+
+    /// The cache on disk, if one is wanted. One that cannot be opened keeps nobody from reading.
+    fn open_disk_cache(&self, storage: &Storage) -> Option<Arc<DiskCache>> {
+        let folder = storage.cache();
+        let opened = match self.config.disk_cache() {
+            Some(limit) => {
+                DiskCache::open(&folder, limit, self.metrics.clone()).map(|cache| Some(Arc::new(cache)))
+            }
+            // What an earlier daemon left.
+            None if folder.exists() => std::fs::remove_dir_all(&folder).map(|()| None),
+            None => Ok(None),
+        };
+        opened.unwrap_or_else(|error| {
+            count(&self.metrics.disk_cache_failures);
+            report::warn(|| format!("the cache on disk cannot be used: {error}"));
+            None
+        })
     }
 
     /// Stops it: unlinks every filespace, with the final sync that its mode asks for, and cleans up. The first
@@ -145,6 +167,9 @@ impl Daemon {
         }
         drop(running.workspace);
         running.runtime.shutdown_timeout(SHUTDOWN);
+        if let Some(cache) = running.disk_cache {
+            cache.close();
+        }
         let cleaned = running.storage.close();
         self.release();
         unlinked.and(cleaned)
@@ -178,6 +203,10 @@ impl Daemon {
         let backlog = links.iter().map(|link| link.fs().link().backlog());
         let (pending, late) = backlog.fold((0, 0), |(p, f), (pending, late)| (p + pending, f + late));
         let budget = MemoryBudget::process();
+        let disk_cache_bytes = {
+            let running = self.running.lock();
+            running.as_ref().and_then(|r| r.disk_cache.as_ref()).map_or(0, |cache| cache.bytes())
+        };
         Reading {
             linked: links.len() as u64,
             pending: pending as u64,
@@ -185,6 +214,7 @@ impl Daemon {
             cache_bytes: BlockCache::process().bytes(),
             reserved_bytes: budget.reserved() as u64,
             memory_limit: budget.limit() as u64,
+            disk_cache_bytes,
             ..self.metrics.read()
         }
     }
@@ -213,8 +243,8 @@ impl Daemon {
                 format!("filespace {:?} is linked with other options; unlink it first", linked.info().name);
             return Err(Error::new(Status::InvalidArgument, what));
         }
-        let folder = match &*self.running.lock() {
-            Some(running) => running.storage.filespace(id)?,
+        let (folder, disk_cache) = match &*self.running.lock() {
+            Some(running) => (running.storage.filespace(id)?, running.disk_cache.clone()),
             None => return Err(not_running()),
         };
         let folder = matches!(self.storage, StorageMode::Physical { .. }).then_some(folder);
@@ -223,6 +253,7 @@ impl Daemon {
             workspace.filespace_with_id(id)?,
             request,
             folder,
+            disk_cache,
             self.metrics.clone(),
         )?;
         // Only stop takes it away, and that waits.
@@ -246,6 +277,9 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         if let Some(running) = self.running.lock().take() {
             running.links.iter().for_each(|link| link.fs().link().abandon());
+            if let Some(cache) = &running.disk_cache {
+                cache.close();
+            }
             running.runtime.shutdown_background();
         }
         self.release();

@@ -17,6 +17,7 @@ use crate::ids::LogId;
 const SANDBOX_PREFIX: &str = "lucidlink-";
 const PHYSICAL_FOLDER: &str = ".lucid";
 const LOCK: &str = "lock";
+const CACHE: &str = "cache";
 
 /// What storage is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,12 +76,14 @@ impl Storage {
         made.map(|()| folder.clone()).map_err(|e| cannot("make", &folder, e))
     }
 
+    /// The folder of the cache of content.
+    pub fn cache(&self) -> PathBuf {
+        self.folder.join(CACHE)
+    }
+
     /// Gives the folder back, and removes it unless it is to stay.
     pub fn close(mut self) -> Result<()> {
-        let removed = match self.is_kept() {
-            true => Ok(()),
-            false => std::fs::remove_dir_all(&self.folder),
-        };
+        let removed = self.remove();
         self.unlock();
         removed.map_err(|e| cannot("remove", &self.folder, e))
     }
@@ -91,6 +94,15 @@ impl Storage {
     fn is_kept(&self) -> bool {
         let filespaces = || std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
         self.persist || filespaces().any(|filespace| filespace.path().join(JOURNAL).exists())
+    }
+
+    /// Removes what is not to stay: of a folder that only a journal keeps, the cache.
+    fn remove(&self) -> io::Result<()> {
+        if !self.is_kept() {
+            return std::fs::remove_dir_all(&self.folder);
+        }
+        let cache = self.cache();
+        if self.persist || !cache.exists() { Ok(()) } else { std::fs::remove_dir_all(cache) }
     }
 
     /// Said aloud: a forked child may hold the file open for longer.
@@ -104,8 +116,8 @@ impl Storage {
 impl Drop for Storage {
     /// A daemon that is dropped without stop still leaves nothing behind.
     fn drop(&mut self) {
-        if self.lock.is_some() && !self.is_kept() {
-            let _ = std::fs::remove_dir_all(&self.folder);
+        if self.lock.is_some() {
+            let _ = self.remove();
         }
         self.unlock();
     }

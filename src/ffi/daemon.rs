@@ -64,7 +64,8 @@ pub struct ll_daemon_state {
     pub linked: u32,
 }
 
-/// What a daemon has done and holds. The first counters, up to `cache_misses`, only grow. @since 0.1.0
+/// What a daemon has done and holds. The first counters, up to `cache_misses`, only grow, and so do those of the
+/// cache on disk (`fs.cache.size`) but its bytes. @since 0.1.0
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ll_metrics {
@@ -108,6 +109,14 @@ pub struct ll_metrics {
     pub reserved_bytes: u64,
     /// The memory limit of this process, in bytes.
     pub memory_limit: u64,
+    /// Ranges of packs that were in the cache on disk.
+    pub disk_cache_hits: u64,
+    /// Ranges of packs that were not in the cache on disk, while there is one.
+    pub disk_cache_misses: u64,
+    /// Failures of the cache on disk, and ranges in it that were damaged. No read fails because of them.
+    pub disk_cache_failures: u64,
+    /// Bytes of the cache on disk now.
+    pub disk_cache_bytes: u64,
 }
 
 // SAFETY: integers and raw pointers, the size first.
@@ -337,6 +346,10 @@ pub unsafe extern "C" fn ll_daemon_metrics(
                 cache_bytes: reading.cache_bytes,
                 reserved_bytes: reading.reserved_bytes,
                 memory_limit: reading.memory_limit,
+                disk_cache_hits: reading.disk_cache_hits,
+                disk_cache_misses: reading.disk_cache_misses,
+                disk_cache_failures: reading.disk_cache_failures,
+                disk_cache_bytes: reading.disk_cache_bytes,
             },
         );
         Ok(())

@@ -18,6 +18,7 @@ use super::journal::Place;
 use super::position::Position;
 use super::view::View;
 use crate::content::cache::BlockCache;
+use crate::content::disk::DiskCache;
 use crate::content::store::Store;
 use crate::content::writer::BlockWriter;
 use crate::crypto::account::AccountKeys;
@@ -83,6 +84,8 @@ pub struct LinkOptions {
     pub at_least: Option<Position>,
     /// Where files may be kept that outlive the process; none: nowhere.
     pub folder: Option<PathBuf>,
+    /// Where ranges of packs are kept on the local disk, if they are.
+    pub disk_cache: Option<Arc<DiskCache>>,
     /// Where what is done is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -97,6 +100,7 @@ impl LinkOptions {
             max_staleness: Duration::ZERO,
             at_least: None,
             folder: None,
+            disk_cache: None,
             metrics: Arc::default(),
         }
     }
@@ -445,6 +449,11 @@ impl Link {
     /// Where files may be kept that outlive the process.
     pub(super) fn folder(&self) -> Option<&std::path::Path> {
         self.options.folder.as_deref()
+    }
+
+    /// The cache on disk, if there is one.
+    pub(crate) fn disk_cache(&self) -> Option<&DiskCache> {
+        self.options.disk_cache.as_deref()
     }
 
     /// Where what is done is counted.

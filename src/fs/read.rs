@@ -198,6 +198,16 @@ struct Fetched {
     /// Where `bytes` starts in the object.
     offset: u64,
     bytes: Buffer,
+    /// Where it is from.
+    from: Source,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// The log or the store: what is wrong with it is wrong for everybody.
+    Stored,
+    /// The cache on the local disk.
+    DiskCache,
 }
 
 impl Run<'_> {
@@ -211,6 +221,26 @@ impl Run<'_> {
             let plain = codec::decompress(block.codec, block.data.to_vec(), block.plain_len, MAX_BLOCK)?;
             return Ok(Block::new(plain));
         }
+        loop {
+            match self.fetch_and_open(index) {
+                Err(_) if self.forget_cached(index)? => {}
+                loaded => return loaded,
+            }
+        }
+    }
+
+    /// Whether a block's bytes came from the cache on disk; they are forgotten there.
+    fn forget_cached(&mut self, index: u64) -> Result<bool> {
+        let (offset, length) = self.place(index)?;
+        let Some(cache) = self.link.disk_cache() else { return Ok(false) };
+        let cached = self.fetched.take_if(|f| f.from == Source::DiskCache).is_some();
+        if cached {
+            cache.distrust(self.pack, offset, length);
+        }
+        Ok(cached)
+    }
+
+    fn fetch_and_open(&mut self, index: u64) -> Result<std::sync::Arc<Block>> {
         let (offset, length) = self.place(index)?;
         let held = |f: &Fetched| {
             let start = offset.checked_sub(f.offset)? as usize;
@@ -247,8 +277,17 @@ impl Run<'_> {
             }
             end += u64::from(length);
         }
-        let bytes = self.fetch_range(offset, end - offset)?;
-        self.fetched = Some(Fetched { offset, bytes });
+        // Slots are in the log, which is local or read whole; packs alone never change and are many.
+        let cache = self.link.disk_cache().filter(|_| self.pack.slot().is_none());
+        let cached = cache.and_then(|cache| cache.get(self.pack, offset, length, end - offset));
+        let (bytes, from) = match cached {
+            Some(bytes) => (bytes, Source::DiskCache),
+            None => (self.fetch_range(offset, end - offset)?, Source::Stored),
+        };
+        if let (Some(cache), Source::Stored) = (cache, from) {
+            cache.put(self.pack, offset, &bytes);
+        }
+        self.fetched = Some(Fetched { offset, bytes, from });
         Ok(())
     }
 
