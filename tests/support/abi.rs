@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use libloading::{Library, Symbol};
 use lucidlink::ffi;
-use lucidlink::ffi::daemon::ll_storage_options;
+use lucidlink::ffi::daemon::{LL_STORAGE_PHYSICAL, ll_metrics, ll_storage_options};
 use lucidlink::ffi::error::ll_error;
 use lucidlink::ffi::file::{ll_buffer, ll_open_options};
 use lucidlink::ffi::filespace::{ll_position, ll_statistics};
@@ -110,16 +110,36 @@ impl Abi {
     }
 
     pub fn daemon(&self, settings: &[(&str, &str)]) -> Res<u64> {
+        self.daemon_with(settings, std::ptr::null())
+    }
+
+    /// A daemon with PHYSICAL storage in a folder.
+    pub fn daemon_in(&self, root: &Path, persist: bool, settings: &[(&str, &str)]) -> Res<u64> {
+        let root = c(root.to_str().expect("UTF-8"));
+        let mut storage: ll_storage_options = sized();
+        storage.mode = LL_STORAGE_PHYSICAL;
+        storage.persist_on_exit = persist.into();
+        storage.root_path = root.as_ptr();
+        self.daemon_with(settings, &raw const storage)
+    }
+
+    fn daemon_with(&self, settings: &[(&str, &str)], storage: *const ll_storage_options) -> Res<u64> {
         let (mut config, mut daemon) = (0, 0);
         call!(self, config::ll_config_new(&raw mut config => *mut u64))?;
         for (key, value) in settings {
             let (key, value) = (c(key), c(value));
             call!(self, config::ll_config_set(config => u64, key.as_ptr() => *const c_char, value.as_ptr() => *const c_char))?;
         }
-        call!(self, daemon::ll_daemon_new(config => u64, std::ptr::null() => *const ll_storage_options, &raw mut daemon => *mut u64))?;
+        call!(self, daemon::ll_daemon_new(config => u64, storage => *const ll_storage_options, &raw mut daemon => *mut u64))?;
         free!(self, config::ll_config_free(config));
         call!(self, daemon::ll_daemon_start(daemon => u64))?;
         Ok(daemon)
+    }
+
+    pub fn metrics(&self, daemon: u64) -> ll_metrics {
+        let mut metrics: ll_metrics = sized();
+        call!(self, daemon::ll_daemon_metrics(daemon => u64, &raw mut metrics => *mut ll_metrics)).unwrap();
+        metrics
     }
 
     pub fn stop(&self, daemon: u64) -> Res<()> {
