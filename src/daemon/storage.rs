@@ -2,8 +2,8 @@
 //!
 //! SANDBOXED: a temporary folder, removed at stop; what a killed process left behind is removed by the
 //! next start. PHYSICAL: `.lucid/<filespace id>/` under a root, removed at stop unless it is to persist or a journal in it
-//! holds something. In both a
-//! `lock` file is held locked while the daemon runs.
+//! holds something. In both, `cache` is for content that was read, and a `lock` file is held locked while the daemon
+//! runs.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
@@ -207,5 +207,19 @@ mod tests {
         assert!(folder.is_dir());
         Storage::open(&mode(false)).unwrap().close().unwrap();
         assert!(!root.path().join(".lucid").exists());
+    }
+
+    #[test]
+    fn a_journal_keeps_the_folder_and_not_the_cache() {
+        let root = tempfile::tempdir().unwrap();
+        let mode = |persist| StorageMode::Physical { root: root.path().to_owned(), persist };
+        let storage = Storage::open(&mode(true)).unwrap();
+        let (journal, cache) = (storage.filespace(LogId([1; 32])).unwrap().join(JOURNAL), storage.cache());
+        std::fs::write(&journal, b"something").unwrap();
+        std::fs::create_dir(&cache).unwrap();
+        storage.close().unwrap();
+        assert!(journal.exists() && cache.exists());
+        Storage::open(&mode(false)).unwrap().close().unwrap();
+        assert!(journal.exists() && !cache.exists());
     }
 }
