@@ -47,7 +47,7 @@
 #define LL_LINK_OPTIONS_INIT { (uint32_t)sizeof(ll_link_options), 0u, 0u, 0u, NULL, NULL, NULL, 0u, 0u, NULL }
 #define LL_FILESPACE_INFO_INIT { (uint32_t)sizeof(ll_filespace_info), 0u, 0, NULL, NULL }
 #define LL_ACCOUNT_INFO_INIT { (uint32_t)sizeof(ll_account_info), 0u, 0u, 0u, 0, NULL, NULL }
-#define LL_METRICS_INIT { (uint32_t)sizeof(ll_metrics), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u }
+#define LL_METRICS_INIT { (uint32_t)sizeof(ll_metrics), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u }
 #define LL_LATE_FAILURE_INIT { (uint32_t)sizeof(ll_late_failure), 0, 0u, NULL, NULL }
 #define LL_POSITION_INIT { (uint32_t)sizeof(ll_position), 0u, 0u, { 0 }, { 0 } }
 #define LL_STATISTICS_INIT { (uint32_t)sizeof(ll_statistics), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u }

@@ -30,7 +30,7 @@ static void write_raw_file(const char *path, size_t size) {
     close_raw(fd);
 }
 
-static void write_ll_file(const char *path, size_t size) {
+void write_ll_file(const char *path, size_t size) {
     ll_file file = open_file(path, "w");
     for (size_t at = 0; at < size; at += CHUNK) OK(ll_file_write(file, piece(at), CHUNK, NULL, &err));
     OK(ll_file_close(file, &err));
@@ -72,7 +72,7 @@ static void read_raw_file(const char *path, size_t size) {
     close_raw(fd);
 }
 
-static void read_ll_file(const char *path, size_t size) {
+void read_ll_file(const char *path, size_t size) {
     ll_file file = open_file(path, "r");
     for (size_t at = 0; at < size; at += CHUNK) {
         size_t n;

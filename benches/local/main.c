@@ -2,10 +2,12 @@
  * by itself with the same work. Each group of lines is measured in a process of its own; the two sides take
  * turns, so that what disturbs the machine disturbs both.
  *
- *   local [--quick] [--million] [GROUP...]     groups: look names relaxed batch write cached cold random link
+ *   local [--quick] [--million] [GROUP...]
+ *
+ * groups: look names relaxed batch write cached cold random link follow memory
  *
  * --quick takes a minute at most; --million links a filespace of a million files instead of 100,000. What is
- * made is below $TMPDIR (else /var/tmp), up to 10 GiB, and removed at the end. */
+ * made is below $TMPDIR (else /var/tmp), up to 20 GiB, and removed at the end. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +26,7 @@ static const struct {
     { "batch", measure_batch },
     { "write", measure_write },
     { "cached", measure_cached }, { "cold", measure_cold },     { "random", measure_random },
-    { "link", measure_link },
+    { "link", measure_link },     { "follow", measure_follow }, { "memory", measure_memory },
 };
 
 enum { GROUPS = sizeof groups / sizeof *groups };
@@ -56,14 +58,17 @@ static void choose(const char *name) {
             return;
         }
     }
-    fail(name, "usage: local [--quick] [--million] [look|names|relaxed|batch|write|cached|cold|random|link ...]");
+    fail(name, "usage: local [--quick] [--million] "
+               "[look|names|relaxed|batch|write|cached|cold|random|link|follow|memory ...]");
 }
 
 static void be_quick(void) {
     runs = 3;
     files = 2000;
     large = 20000;
+    foreign = 5000;
     streamed = (size_t)256 << 20;
+    watched = (size_t)1 << 30;
     random_reads = 50000;
 }
 

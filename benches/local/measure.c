@@ -155,13 +155,21 @@ static pid_t fork_child(void) {
     return child;
 }
 
-void in_child(void (*work)(void)) {
+pid_t begin_child(void (*work)(void)) {
     pid_t child = fork_child();
     if (child == 0) {
         work();
         exit(0);
     }
+    return child;
+}
+
+void end_child(pid_t child) {
     if (wait_for(child) != 0) exit(1);
+}
+
+void in_child(void (*work)(void)) {
+    end_child(begin_child(work));
 }
 
 static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *place) {

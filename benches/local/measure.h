@@ -4,6 +4,7 @@
 #define MEASURE_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 /* Zeroed memory that this process and its children share. */
 void *shared(size_t size);
@@ -38,6 +39,10 @@ void print_row(const char *work, const char *unit, const figure *here, const cha
 
 /* Prints a figure that has no limit beside it; a time is to be at most `reach` (0: not fixed). */
 void print_alone(const char *work, const char *unit, const figure *here, double reach);
+
+/* Begins `work` in a process of its own; waits for it, and fails if it did. */
+pid_t begin_child(void (*work)(void));
+void end_child(pid_t child);
 
 /* Runs `work` in a process of its own and waits for it; if that fails, so does this one. */
 void in_child(void (*work)(void));

@@ -12,7 +12,9 @@ int runs = 5;
 int files = 10000;
 int large = 100000;
 int random_reads = 200000;
+int foreign = 20000;
 size_t streamed = (size_t)1 << 30;
+size_t watched = (size_t)10 << 30;
 
 const char *folder;
 char *token;
@@ -49,6 +51,10 @@ void link_filespace(const char *name, uint32_t consistency) {
     options.name = name;
     options.consistency = consistency;
     OK(ll_workspace_link_filespace(workspace, &options, &fs, &err));
+}
+
+void read_metrics(ll_metrics *metrics) {
+    OK(ll_daemon_metrics(daemon_handle, metrics, &err));
 }
 
 void stop(void) {

@@ -11,9 +11,9 @@
 enum { SMALL = 4096, CHUNK = 1 << 20 };
 
 /* How much is done: runs of each figure, files of a directory, files of the large filespace, bytes of a
- * streamed file, random reads of a thread. */
-extern int runs, files, large, random_reads;
-extern size_t streamed;
+ * streamed file and of the one while which memory is watched, random reads of a thread, commits to catch up with. */
+extern int runs, files, large, random_reads, foreign;
+extern size_t streamed, watched;
 
 /* Where everything is, the admin's token (in memory that child processes share), and bytes that do not
  * compress. */
@@ -38,6 +38,9 @@ void start(void);
 /* Links a filespace (LL_CONSISTENCY_...); with `start_with_new`, a daemon is started and the filespace made first. */
 void link_filespace(const char *name, uint32_t consistency);
 void start_with_new(const char *name, uint32_t consistency);
+
+/* What the daemon has done and holds. */
+void read_metrics(ll_metrics *metrics);
 
 /* Ends links and daemon. */
 void stop(void);
@@ -69,9 +72,15 @@ void measure_cached(void);
 void measure_cold(void);
 void measure_random(void);
 void measure_link(void);
+void measure_follow(void);
+void measure_memory(void);
 
-/* What names.c has for link.c. */
+/* What names.c has for link.c and follow.c. */
 void ll_create(const char *path, int i);
 void ll_stat(const char *path, int i);
+
+/* What content.c has for memory.c. */
+void write_ll_file(const char *path, size_t size);
+void read_ll_file(const char *path, size_t size);
 
 #endif
