@@ -21,6 +21,7 @@ use lucidlink::ffi::daemon::ll_metrics;
 
 const MB: u64 = 1 << 20;
 const INVALID_VALUE: i32 = -106;
+const INTEGRITY: i32 = -601;
 /// What tells a child process where its world is.
 const WORLD: &str = "LL_TEST_DISK_CACHE";
 /// And how much of its file it reads.
@@ -173,10 +174,32 @@ fn what_was_read_once_is_read_without_the_store() {
     let third = world.client("0");
     assert!(!world.cache().exists(), "0 removes what an earlier daemon left");
     let missing = world.abi.read_file(third.fs, "/film.mov").unwrap_err();
-    assert!(matches!(missing.status, -601 | -501 | -401), "{missing:?}");
+    assert_eq!(missing.status, INTEGRITY, "{}", missing.message);
     let off = third.metrics();
     assert_eq!((off.disk_cache_hits, off.disk_cache_misses, off.disk_cache_bytes), (0, 0, 0));
     third.stop();
+}
+
+#[test]
+fn where_the_cache_ends_the_store_s_error_is_told() {
+    let world = World::new();
+    let content = noise(10, 12 * MB);
+    world.put("/film.mov", &content);
+    let client = world.client("64");
+    let file = world.abi.open(client.fs, "/film.mov", "r").unwrap();
+    assert!(world.abi.pread(file, 0, 1 << 20).unwrap() == content[..1 << 20]);
+    client.stop();
+    world.show_packs(false);
+    let client = world.client("64");
+    let file = world.abi.open(client.fs, "/film.mov", "r").unwrap();
+    let missing = world.abi.pread(file, 0, content.len()).unwrap_err();
+    assert_eq!(missing.status, INTEGRITY, "{}", missing.message);
+    let metrics = client.metrics();
+    assert!(metrics.disk_cache_hits > 0 && metrics.disk_cache_misses > 0);
+    assert_eq!(metrics.disk_cache_failures, 0, "the cache is not to blame");
+    world.show_packs(true);
+    assert!(world.abi.pread(file, 0, content.len()).unwrap() == content);
+    client.stop();
 }
 
 #[test]

@@ -268,6 +268,7 @@ impl Run<'_> {
 
     /// Fetches a block and those behind it that are wanted too.
     fn fetch(&mut self, index: u64) -> Result<()> {
+        self.fetched = None;
         let (offset, length) = self.place(index)?;
         let mut end = offset + u64::from(length);
         for next in index + 1..=self.last {
@@ -277,7 +278,7 @@ impl Run<'_> {
             }
             end += u64::from(length);
         }
-        // Slots are in the log, which is local or read whole; packs alone never change and are many.
+        // What a slot carries is found by its position, which is no name outside its filespace.
         let cache = self.link.disk_cache().filter(|_| self.pack.slot().is_none());
         let cached = cache.and_then(|cache| cache.get(self.pack, offset, length, end - offset));
         let (bytes, from) = match cached {
