@@ -88,6 +88,7 @@ static void they_can_be_read_as_text(const struct world *world)
     snprintf(line, sizeof line, "\nlucidlink_commits_total %lu\n", (unsigned long)counted(&session).commits);
     CHECK(strstr(text, line) != NULL);
     CHECK(strstr(text, "# TYPE lucidlink_cache_bytes gauge\n") != NULL);
+    CHECK(strstr(text, "# TYPE lucidlink_disk_cache_hits_total counter\nlucidlink_disk_cache_hits_total 0\n") != NULL);
     FAILS(LL_ERR_BUFFER_TOO_SMALL, "buf", ll_daemon_metrics_text, (session.daemon, text, 5, NULL, ERR));
     FAILS(LL_ERR_INVALID_ARGUMENT, "metrics", ll_daemon_metrics, (session.daemon, NULL, ERR));
     freed = session.daemon;
