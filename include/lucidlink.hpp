@@ -1073,8 +1073,8 @@ template <class Stream>
 class file_stream : public Stream {
 public:
     /// Opens a file as filespace::open does; if that fails and is not thrown, failbit is set. Blocking: yes.
-    file_stream(filespace& in, std::string_view path, std::string_view mode, on_error err LUCIDLINK_OR_THROW)
-        : file_stream(in.open(path, mode, 0, err)) {}
+    file_stream(filespace& where, std::string_view path, std::string_view mode, on_error err LUCIDLINK_OR_THROW)
+        : file_stream(where.open(path, mode, 0, err)) {}
     /// Takes an open file over, at its position. Blocking: no. Errors: none.
     explicit file_stream(file opened) : Stream(nullptr), buffer_(*this) {
         buffer_.open(std::move(opened));
