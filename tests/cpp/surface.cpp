@@ -103,7 +103,7 @@ static void names_and_attributes(lucidlink::filespace& fs) {
     CHECK(fs.list_dir("/").empty());
 }
 
-static void open_files(lucidlink::filespace& fs) {
+static void open_files(lucidlink::filespace& fs, const test_world& world) {
     lucidlink::file file = fs.open("/file", "x", 0640);
     file.write("0123456789");
     file.pwrite(2, "ab", 2);
@@ -118,7 +118,8 @@ static void open_files(lucidlink::filespace& fs) {
     CHECK(reader.pread(4, bytes, sizeof bytes) == 2 && bytes[0] == '4');
     CHECK(reader.seek(2) == 2 && reader.seek(1, LL_SEEK_CUR) == 3 && reader.seek(-2, LL_SEEK_END) == 4);
     CHECK(reader.read(bytes, 1) == 1 && bytes[0] == '4');
-    fs.write_file("/file", "newer");
+    test_session other(world); // what the same link writes, a file sees at once
+    other.fs.write_file("/file", "newer");
     CHECK(reader.size() == 6);
     reader.refresh();
     CHECK(reader.size() == 5);
@@ -182,7 +183,7 @@ int main() {
         settings(world);
         test_session session(world);
         names_and_attributes(session.fs);
-        open_files(session.fs);
+        open_files(session.fs, world);
         provisioning(session, world);
         positions(session, world);
         late_failures(session, world);
