@@ -28,6 +28,7 @@
 #include <cstdint>
 #include <functional>
 #include <istream>
+#include <iterator>
 #include <memory>
 #include <ostream>
 #include <stdexcept>
@@ -487,6 +488,37 @@ public:
         detail::call(err, ll_file_size, get(), &bytes);
         return bytes;
     }
+    /// Reads from the position on into several buffers, in order (ll_file_readv). Threads: any; calls take turns.
+    /// Blocking: when bytes are not in memory.
+    std::size_t readv(const ll_buffer* buffers, std::size_t count, on_error err LUCIDLINK_OR_THROW) {
+        std::size_t got = 0;
+        detail::call(err, ll_file_readv, get(), buffers, count, &got);
+        return got;
+    }
+    /// Writes several buffers at the position as one write (ll_file_writev). Threads: any; calls take turns. Blocking:
+    /// when too much waits to be stored.
+    void writev(const ll_buffer* buffers, std::size_t count, on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_file_writev, get(), buffers, count, nullptr);
+    }
+    /// Makes a hole of a range, which then reads as zeros, and publishes it with what was written; the size stays
+    /// (ll_file_punch_hole). Threads: any. Blocking: yes.
+    void punch_hole(std::uint64_t offset, std::uint64_t length, on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_file_punch_hole, get(), offset, length);
+    }
+    /// The first byte at or behind an offset that is no hole; LL_ERR_OUT_OF_RANGE: there is none (ll_file_seek_data).
+    /// Threads: any. Blocking: no.
+    std::uint64_t seek_data(std::uint64_t offset, on_error err LUCIDLINK_OR_THROW) const {
+        std::uint64_t found = 0;
+        detail::call(err, ll_file_seek_data, get(), offset, &found);
+        return found;
+    }
+    /// The first byte at or behind an offset that is in a hole, or the end (ll_file_seek_hole). Threads: any.
+    /// Blocking: no.
+    std::uint64_t seek_hole(std::uint64_t offset, on_error err LUCIDLINK_OR_THROW) const {
+        std::uint64_t found = 0;
+        detail::call(err, ll_file_seek_hole, get(), offset, &found);
+        return found;
+    }
     /// Sets the size, and publishes it with what was written (ll_file_truncate). Threads: any. Blocking: yes.
     void truncate(std::uint64_t bytes, on_error err LUCIDLINK_OR_THROW) {
         detail::call(err, ll_file_truncate, get(), bytes);
@@ -500,6 +532,185 @@ public:
     /// Publishes what was written and ends the file, whether that works or not; this is empty then (ll_file_close).
     /// Threads: not beside other uses. Blocking: yes.
     void close(on_error err LUCIDLINK_OR_THROW) { detail::call(err, ll_file_close, release()); }
+};
+
+namespace detail {
+
+inline entry value_of(const ll_entry& c) {
+    return {c.type,    c.size, c.file_id, c.mtime_ns, c.ctime_ns,   c.created_ns,                    c.atime_ns,
+            c.version, c.mode, c.uid,     c.gid,      c.link_count, c.name != nullptr ? c.name : ""};
+}
+
+} // namespace detail
+
+/// A directory that is read entry by entry, however large it is: for (const entry& e : fs.open_dir("/")). A name that
+/// is there all the time comes once; one that comes or goes meanwhile may or may not. @since 0.1.0
+class directory : public detail::handle<&ll_dir_free> {
+public:
+    using handle::handle;
+
+    /// The next entry, in byte order of the names; false: there is none (ll_dir_next). Threads: any; calls take turns.
+    /// Blocking: yes.
+    bool next(entry& found, on_error err LUCIDLINK_OR_THROW) {
+        ll_entry c = LL_ENTRY_INIT;
+        std::int32_t is_there = 0;
+        if (!detail::call(err, ll_dir_next, get(), &c, &is_there) || is_there == 0) {
+            return false;
+        }
+        found = detail::value_of(c);
+        return true;
+    }
+
+#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
+    /// Goes over what is left, once; a failure is thrown. Valid as long as the directory stays where it is.
+    class iterator {
+    public:
+        using iterator_category = std::input_iterator_tag;
+        using value_type = entry;
+        using difference_type = std::ptrdiff_t;
+        using pointer = const entry*;
+        using reference = const entry&;
+
+        /// Behind the last entry.
+        iterator() = default;
+        /// At the next entry of a directory.
+        explicit iterator(directory& of) : of_(&of) { ++*this; }
+
+        /// The entry.
+        const entry& operator*() const noexcept { return at_; }
+        /// The entry.
+        const entry* operator->() const noexcept { return &at_; }
+        /// Goes to the next one.
+        iterator& operator++() {
+            if (!of_->next(at_)) {
+                of_ = nullptr;
+            }
+            return *this;
+        }
+        /// Goes to the next one; the one before is gone.
+        void operator++(int) { ++*this; }
+        /// Whether both are behind the last entry.
+        friend bool operator==(const iterator& a, const iterator& b) noexcept { return a.of_ == b.of_; }
+        /// Whether one has an entry.
+        friend bool operator!=(const iterator& a, const iterator& b) noexcept { return !(a == b); }
+
+    private:
+        directory* of_ = nullptr;
+        entry at_;
+    };
+    /// The next entry.
+    iterator begin() { return iterator(*this); }
+    /// Behind the last entry.
+    iterator end() noexcept { return iterator(); }
+#endif
+};
+
+/// Changes that take effect together or not at all, seen by others at once. What is added is planned when it is
+/// committed. The destructor drops what was not committed. @since 0.1.0
+class batch : public detail::handle<&ll_batch_free> {
+public:
+    using handle::handle;
+
+    /// How many changes it has (ll_batch_count). Threads: any. Blocking: no.
+    std::size_t count(on_error err LUCIDLINK_OR_THROW) const {
+        std::size_t changes = 0;
+        detail::call(err, ll_batch_count, get(), &changes);
+        return changes;
+    }
+    /// Commits all of it; it is empty then; after a failure it is as it was (ll_batch_commit). `failed`: where the index of
+    /// the change goes that is to blame, from 0, LL_NO_OPERATION if none is; or NULL. Threads: any. Blocking: yes.
+    void commit(std::uint64_t* failed, on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_batch_commit, get(), failed);
+    }
+    /// The same; the message of a failure names the change.
+    void commit(on_error err LUCIDLINK_OR_THROW) { commit(nullptr, err); }
+
+    /// As filespace::create_dir (ll_batch_create_dir). Threads: any. Blocking: no.
+    void create_dir(std::string_view path, on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_batch_create_dir, get(), detail::text(path, "path"));
+    }
+    /// As filespace::delete_dir (ll_batch_delete_dir). Threads: any. Blocking: no.
+    void delete_dir(std::string_view path, on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_batch_delete_dir, get(), detail::text(path, "path"), std::int32_t(0));
+    }
+    /// As filespace::delete_tree (ll_batch_delete_dir). Threads: any. Blocking: no.
+    void delete_tree(std::string_view path, on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_batch_delete_dir, get(), detail::text(path, "path"), std::int32_t(1));
+    }
+    /// As filespace::delete_file (ll_batch_delete). Threads: any. Blocking: no.
+    void delete_file(std::string_view path, on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_batch_delete, get(), detail::text(path, "path"));
+    }
+    /// As filespace::move (ll_batch_move). Threads: any. Blocking: no.
+    void move(std::string_view from, std::string_view to, std::uint32_t flags, on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_batch_move, get(), detail::text(from, "from"), detail::text(to, "to"), flags);
+    }
+    /// The same, where nothing is replaced.
+    void move(std::string_view from, std::string_view to, on_error err LUCIDLINK_OR_THROW) { move(from, to, 0, err); }
+    /// As filespace::copy (ll_batch_copy). Threads: any. Blocking: no.
+    void copy(std::string_view from, std::string_view to, std::uint32_t flags, on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_batch_copy, get(), detail::text(from, "from"), detail::text(to, "to"), flags);
+    }
+    /// The same, where nothing is replaced.
+    void copy(std::string_view from, std::string_view to, on_error err LUCIDLINK_OR_THROW) { copy(from, to, 0, err); }
+    /// As filespace::truncate (ll_batch_truncate). Threads: any. Blocking: no.
+    void truncate(std::string_view path, std::uint64_t bytes, on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_batch_truncate, get(), detail::text(path, "path"), bytes);
+    }
+    /// As filespace::write_file; the content is taken over at once (ll_batch_write_file). Threads: any. Blocking: when
+    /// too much waits to be stored.
+    void write_file(std::string_view path, std::string_view content, on_error err LUCIDLINK_OR_THROW) {
+        const void* bytes = content.data();
+        detail::call(err, ll_batch_write_file, get(), detail::text(path, "path"), bytes, content.size());
+    }
+    /// As filespace::create_symlink (ll_batch_create_symlink). Threads: any. Blocking: no.
+    void create_symlink(std::string_view target, std::string_view path, on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_batch_create_symlink, get(), detail::text(target, "target"), detail::text(path, "path"));
+    }
+    /// As filespace::create_hard_link (ll_batch_create_hard_link). Threads: any. Blocking: no.
+    void create_hard_link(std::string_view existing, std::string_view path, on_error err LUCIDLINK_OR_THROW) {
+        const detail::text has(existing, "existing");
+        detail::call(err, ll_batch_create_hard_link, get(), has, detail::text(path, "path"));
+    }
+    /// As filespace::set_times (ll_batch_set_times). Threads: any. Blocking: no.
+    void set_times(std::string_view path, std::int64_t atime_ns, std::int64_t mtime_ns, std::uint32_t flags,
+                   on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_batch_set_times, get(), detail::text(path, "path"), flags, atime_ns, mtime_ns);
+    }
+    /// The same, following symbolic links.
+    void set_times(std::string_view path, std::int64_t atime_ns, std::int64_t mtime_ns,
+                   on_error err LUCIDLINK_OR_THROW) {
+        set_times(path, atime_ns, mtime_ns, 0, err);
+    }
+    /// As filespace::set_mode (ll_batch_set_mode). Threads: any. Blocking: no.
+    void set_mode(std::string_view path, std::uint32_t mode, on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_batch_set_mode, get(), detail::text(path, "path"), mode);
+    }
+    /// As filespace::set_owner (ll_batch_set_owner). Threads: any. Blocking: no.
+    void set_owner(std::string_view path, std::uint32_t uid, std::uint32_t gid, on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_batch_set_owner, get(), detail::text(path, "path"), uid, gid);
+    }
+    /// As filespace::set_xattr (ll_batch_set_xattr). Threads: any. Blocking: no.
+    void set_xattr(std::string_view path, std::string_view name, std::string_view value, std::uint32_t flags,
+                   on_error err LUCIDLINK_OR_THROW) {
+        const detail::text of(path, "path");
+        const void* bytes = value.data();
+        detail::call(err, ll_batch_set_xattr, get(), of, flags, detail::text(name, "name"), bytes, value.size());
+    }
+    /// The same, whether there was one or not.
+    void set_xattr(std::string_view path, std::string_view name, std::string_view value,
+                   on_error err LUCIDLINK_OR_THROW) {
+        set_xattr(path, name, value, 0, err);
+    }
+    /// As filespace::remove_xattr (ll_batch_remove_xattr). Threads: any. Blocking: no.
+    void remove_xattr(std::string_view path, std::string_view name, std::uint32_t flags,
+                      on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_batch_remove_xattr, get(), detail::text(path, "path"), flags, detail::text(name, "name"));
+    }
+    /// The same, following symbolic links.
+    void remove_xattr(std::string_view path, std::string_view name, on_error err LUCIDLINK_OR_THROW) {
+        remove_xattr(path, name, 0, err);
+    }
 };
 
 /// A linked filespace: files and directories. Paths are absolute, '/'-separated, at most 4096 bytes. The destructor
@@ -544,6 +755,11 @@ public:
         detail::call(err, ll_filespace_size, get(), &bytes);
         return bytes;
     }
+    /// Limits the sizes of all files together and the number of files, directories and symbolic links; 0: no limit
+    /// (ll_filespace_set_quota). Threads: any. Blocking: yes.
+    void set_quota(std::uint64_t bytes, std::uint64_t entries, on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_filespace_set_quota, get(), bytes, entries);
+    }
     /// Ends the link, with the final sync that its sync mode asks for. It is unlinked whatever the sync says
     /// (ll_filespace_unlink). Threads: any. Blocking: yes.
     void unlink(on_error err LUCIDLINK_OR_THROW) { detail::call(err, ll_filespace_unlink, get()); }
@@ -575,16 +791,30 @@ public:
     /// The entries of a directory, in byte order of the names, all of one moment (ll_fs_read_dir, ll_entries_count,
     /// ll_entries_get, ll_entries_free). Threads: any. Blocking: yes.
     std::vector<entry> read_dir(std::string_view path, on_error err LUCIDLINK_OR_THROW) const {
-        return entries<entry>(err, ll_fs_read_dir, path, value_of);
+        return entries<entry>(err, ll_fs_read_dir, path, detail::value_of);
     }
     /// The names in a directory, in byte order, all of one moment (ll_fs_list_dir). Threads: any. Blocking: yes.
     std::vector<std::string> list_dir(std::string_view path, on_error err LUCIDLINK_OR_THROW) const {
         return entries<std::string>(err, ll_fs_list_dir, path, [](const ll_entry& c) { return c.name; });
     }
+    /// Opens a directory, to be read entry by entry (ll_fs_open_dir). Threads: any. Blocking: yes.
+    directory open_dir(std::string_view path, on_error err LUCIDLINK_OR_THROW) const {
+        ll_dir opened = LL_INVALID_HANDLE;
+        detail::call(err, ll_fs_open_dir, get(), detail::text(path, "path"), &opened);
+        return directory(opened);
+    }
+    /// A batch of changes, empty (ll_batch_new). Threads: any. Blocking: no.
+    batch new_batch(on_error err LUCIDLINK_OR_THROW) {
+        ll_batch made = LL_INVALID_HANDLE;
+        detail::call(err, ll_batch_new, get(), &made);
+        return batch(made);
+    }
     /// What a path leads to; `flags`: LL_NOFOLLOW or 0 (ll_fs_get_entry). Threads: any. Blocking: yes.
     entry get_entry(std::string_view path, std::uint32_t flags, on_error err LUCIDLINK_OR_THROW) const {
         ll_entry c = LL_ENTRY_INIT;
-        return detail::call(err, ll_fs_get_entry, get(), detail::text(path, "path"), flags, &c) ? value_of(c) : entry();
+        return detail::call(err, ll_fs_get_entry, get(), detail::text(path, "path"), flags, &c)
+                   ? detail::value_of(c)
+                   : entry();
     }
     /// The same, following symbolic links.
     entry get_entry(std::string_view path, on_error err LUCIDLINK_OR_THROW) const { return get_entry(path, 0, err); }
@@ -618,6 +848,20 @@ public:
     }
     /// The same, where nothing is replaced.
     void move(std::string_view from, std::string_view to, on_error err LUCIDLINK_OR_THROW) { move(from, to, 0, err); }
+    /// Copies a file or symbolic link without reading it: both refer to the same blocks. `flags`: LL_NOFOLLOW,
+    /// LL_COPY_REPLACE, both or 0 (ll_fs_copy). Threads: any. Blocking: yes.
+    void copy(std::string_view from, std::string_view to, std::uint32_t flags, on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_fs_copy, get(), detail::text(from, "from"), detail::text(to, "to"), flags);
+    }
+    /// The same, where nothing is replaced.
+    void copy(std::string_view from, std::string_view to, on_error err LUCIDLINK_OR_THROW) { copy(from, to, 0, err); }
+    /// Makes an empty file that was not there; `permissions`: 1 to 07777; 0: 0644 (ll_fs_create). Threads: any.
+    /// Blocking: yes, also in relaxed mode.
+    void create(std::string_view path, std::uint32_t permissions, on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_fs_create, get(), detail::text(path, "path"), permissions);
+    }
+    /// The same with 0644.
+    void create(std::string_view path, on_error err LUCIDLINK_OR_THROW) { create(path, 0, err); }
     /// Sets the size of a file (ll_fs_truncate). Threads: any. Blocking: yes.
     void truncate(std::string_view path, std::uint64_t bytes, on_error err LUCIDLINK_OR_THROW) {
         detail::call(err, ll_fs_truncate, get(), detail::text(path, "path"), bytes);
@@ -664,6 +908,55 @@ public:
     void set_owner(std::string_view path, std::uint32_t uid, std::uint32_t gid, on_error err LUCIDLINK_OR_THROW) {
         detail::call(err, ll_fs_set_owner, get(), detail::text(path, "path"), uid, gid);
     }
+    /// The value of an extended attribute; `flags`: LL_NOFOLLOW or 0 (ll_fs_get_xattr). Threads: any. Blocking: yes.
+    std::string get_xattr(std::string_view path, std::string_view name, std::uint32_t flags,
+                          on_error err LUCIDLINK_OR_THROW) const {
+        const detail::text of(path, "path");
+        return detail::fill(err, ll_fs_get_xattr, get(), of, flags, detail::text(name, "name"));
+    }
+    /// The same, following symbolic links.
+    std::string get_xattr(std::string_view path, std::string_view name, on_error err LUCIDLINK_OR_THROW) const {
+        return get_xattr(path, name, 0, err);
+    }
+    /// Gives an extended attribute a value; `flags`: LL_NOFOLLOW or 0, and LL_XATTR_CREATE, LL_XATTR_REPLACE or none
+    /// of them (ll_fs_set_xattr). Threads: any. Blocking: yes.
+    void set_xattr(std::string_view path, std::string_view name, std::string_view value, std::uint32_t flags,
+                   on_error err LUCIDLINK_OR_THROW) {
+        const detail::text of(path, "path");
+        const void* bytes = value.data();
+        detail::call(err, ll_fs_set_xattr, get(), of, flags, detail::text(name, "name"), bytes, value.size());
+    }
+    /// The same, whether there was one or not.
+    void set_xattr(std::string_view path, std::string_view name, std::string_view value,
+                   on_error err LUCIDLINK_OR_THROW) {
+        set_xattr(path, name, value, 0, err);
+    }
+    /// The names of the extended attributes, in byte order; `flags`: LL_NOFOLLOW or 0 (ll_fs_list_xattr,
+    /// ll_xattrs_count, ll_xattrs_get, ll_xattrs_free). Threads: any. Blocking: yes.
+    std::vector<std::string> list_xattr(std::string_view path, std::uint32_t flags,
+                                        on_error err LUCIDLINK_OR_THROW) const {
+        ll_xattrs list = LL_INVALID_HANDLE;
+        const ll_xattr initial = LL_XATTR_INIT;
+        const auto convert = [](const ll_xattr& c) { return std::string(c.name); };
+        if (!detail::call(err, ll_fs_list_xattr, get(), detail::text(path, "path"), flags, &list)) {
+            return {};
+        }
+        return detail::elements<std::string>(err, detail::handle<&ll_xattrs_free>(list), ll_xattrs_count, ll_xattrs_get,
+                                             initial, convert);
+    }
+    /// The same, following symbolic links.
+    std::vector<std::string> list_xattr(std::string_view path, on_error err LUCIDLINK_OR_THROW) const {
+        return list_xattr(path, 0, err);
+    }
+    /// Removes an extended attribute; `flags`: LL_NOFOLLOW or 0 (ll_fs_remove_xattr). Threads: any. Blocking: yes.
+    void remove_xattr(std::string_view path, std::string_view name, std::uint32_t flags,
+                      on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_fs_remove_xattr, get(), detail::text(path, "path"), flags, detail::text(name, "name"));
+    }
+    /// The same, following symbolic links.
+    void remove_xattr(std::string_view path, std::string_view name, on_error err LUCIDLINK_OR_THROW) {
+        remove_xattr(path, name, 0, err);
+    }
     /// Opens a file: "r", "w", "a" or "x", with "+" for the other direction too. `permissions` are for a file that is
     /// made, 1 to 07777; 0: 0644 (ll_file_open). Ownership: close() it, or it is dropped. Threads: any. Blocking: yes.
     file open(std::string_view path, std::string_view mode, std::uint32_t permissions,
@@ -696,10 +989,6 @@ private:
         }
         return detail::elements<Value>(err, detail::handle<&ll_entries_free>(list), ll_entries_count, ll_entries_get,
                                        initial, convert);
-    }
-    static entry value_of(const ll_entry& c) {
-        return {c.type,    c.size, c.file_id, c.mtime_ns, c.ctime_ns,   c.created_ns,                    c.atime_ns,
-                c.version, c.mode, c.uid,     c.gid,      c.link_count, c.name != nullptr ? c.name : ""};
     }
 };
 
@@ -763,6 +1052,17 @@ public:
     /// Deletes a filespace with everything in it (ll_workspace_delete_filespace). Threads: any. Blocking: yes.
     void delete_filespace(std::string_view name, on_error err LUCIDLINK_OR_THROW) {
         detail::call(err, ll_workspace_delete_filespace, get(), detail::text(name, "name"));
+    }
+    /// Where a filespace's log has a fork that nobody has accepted; 0: there is none (ll_workspace_filespace_fork).
+    /// Threads: any. Blocking: yes.
+    std::uint64_t filespace_fork(std::string_view name, on_error err LUCIDLINK_OR_THROW) const {
+        std::uint64_t position = 0;
+        detail::call(err, ll_workspace_filespace_fork, get(), detail::text(name, "name"), &position);
+        return position;
+    }
+    /// Goes on behind a fork with what the log has now (ll_workspace_accept_fork). Threads: any. Blocking: yes.
+    void accept_fork(std::string_view name, std::uint64_t position, on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_workspace_accept_fork, get(), detail::text(name, "name"), position);
     }
     /// Makes an account; its token, the only copy there is. `expiry_ns`: nanoseconds since 1970; 0: never
     /// (ll_service_account_create). Threads: any. Blocking: yes.
@@ -881,6 +1181,16 @@ public:
         ll_daemon_state state = LL_DAEMON_STATE_INIT;
         detail::call(err, ll_daemon_status, get(), &state);
         return state;
+    }
+    /// What it has counted since it was made (ll_daemon_metrics). Threads: any. Blocking: no.
+    ll_metrics metrics(on_error err LUCIDLINK_OR_THROW) const {
+        ll_metrics counted = LL_METRICS_INIT;
+        detail::call(err, ll_daemon_metrics, get(), &counted);
+        return counted;
+    }
+    /// The same as text for Prometheus (ll_daemon_metrics_text). Threads: any. Blocking: no.
+    std::string metrics_text(on_error err LUCIDLINK_OR_THROW) const {
+        return detail::fill_text(err, ll_daemon_metrics_text, get());
     }
     /// The folder of its local storage while it runs (ll_daemon_root_path). Threads: any. Blocking: no.
     std::string root_path(on_error err LUCIDLINK_OR_THROW) const {
