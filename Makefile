@@ -13,7 +13,7 @@ LIBRARY := target/library
 TOOL := target/release/lucidlink
 
 .PHONY: help library quickstart test bench header docs install
-.PHONY: tools lint deny test-header test-abi test-rust test-c test-install test-bindings
+.PHONY: tools lint deny test-header test-abi test-rust test-c test-cpp test-install test-bindings
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -34,7 +34,7 @@ library:
 	install -C -m 755 $(LIBRARY)/release/liblucidlink.so $(SHARED)
 	ln -sfn liblucidlink.so.0 build/lib/liblucidlink.so
 	scripts/static-library $(SHARED) $(LIBRARY)/release/liblucidlink.a build/lib/liblucidlink.a
-	install -C -m 644 include/lucidlink.h build/include/lucidlink.h
+	install -C -m 644 include/lucidlink.h include/lucidlink.hpp build/include
 	install -C -m 755 $(TOOL) build/bin/lucidlink
 	install -C -m 644 cmake/lucidlink-config.cmake build/lib/cmake/lucidlink/lucidlink-config.cmake
 	sed 's/@VERSION@/$(VERSION)/' cmake/lucidlink-config-version.cmake.in \
@@ -42,7 +42,7 @@ library:
 	sed 's/@VERSION@/$(VERSION)/' cmake/lucidlink.pc.in > build/lib/pkgconfig/lucidlink.pc
 
 quickstart:
-	scripts/need cc cmake
+	scripts/need cc c++ cmake
 	$(MAKE) library
 	rm -rf build/quickstart
 	cmake -S examples-c -B build/quickstart/cmake -DCMAKE_PREFIX_PATH='$(CURDIR)/build'
@@ -57,7 +57,7 @@ test: tools
 	$(MAKE) lint deny
 	cmp build/committed.h include/lucidlink.h || \
 	    { echo 'include/lucidlink.h was stale and has been written anew: commit it.' >&2; exit 1; }
-	$(MAKE) library test-header test-abi test-rust test-c test-install test-bindings
+	$(MAKE) library test-header test-abi test-rust test-c test-cpp test-install test-bindings
 
 tools:
 	scripts/need cc c++ clang cmake pkg-config valgrind rustfmt clippy go node npm python3
@@ -85,6 +85,9 @@ test-rust:
 test-c:
 	$(MAKE) -C tests/c test asan valgrind
 
+test-cpp:
+	$(MAKE) -C tests/cpp test asan valgrind
+
 test-install:
 	tests/install/check
 
@@ -107,7 +110,7 @@ install:
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/include' \
 	    '$(DESTDIR)$(PREFIX)/lib/cmake/lucidlink' '$(DESTDIR)$(PREFIX)/lib/pkgconfig'
 	install -m 755 build/bin/lucidlink '$(DESTDIR)$(PREFIX)/bin'
-	install -m 644 build/include/lucidlink.h '$(DESTDIR)$(PREFIX)/include'
+	install -m 644 build/include/lucidlink.h build/include/lucidlink.hpp '$(DESTDIR)$(PREFIX)/include'
 	install -m 755 $(SHARED) '$(DESTDIR)$(PREFIX)/lib'
 	ln -sfn liblucidlink.so.0 '$(DESTDIR)$(PREFIX)/lib/liblucidlink.so'
 	install -m 644 build/lib/liblucidlink.a '$(DESTDIR)$(PREFIX)/lib'
