@@ -202,6 +202,8 @@ impl Journal {
     /// Reads the journal of a place, if it has one.
     pub(super) fn read(place: &Place) -> Result<Recovered> {
         match std::fs::read(place.folder.join(JOURNAL)) {
+            // Power loss can leave a new file with its name and nothing in it. What was in it nobody was promised.
+            Ok(bytes) if bytes.iter().all(|byte| *byte == 0) => Ok(Recovered::default()),
             Ok(bytes) => replay(&bytes, place.id, &place.keyring),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Recovered::default()),
             Err(error) => Err(failed("read", &place.folder, error)),
@@ -598,5 +600,9 @@ mod tests {
         zeros.extend([0; 100]);
         assert_eq!(numbers(&replay(&zeros, place.id, &place.keyring).unwrap().pending), [3, 4]);
         assert!(replay(&whole, LogId([3; 32]), &place.keyring).is_err(), "another filespace's");
+        for nothing in [&[][..], &[0; 500]] {
+            std::fs::write(folder.path().join(JOURNAL), nothing).unwrap();
+            assert!(Journal::read(&place).unwrap().session.is_none());
+        }
     }
 }

@@ -122,6 +122,8 @@ pub(super) struct Queue {
     failures: VecDeque<LateFailure>,
     /// Numbers of inodes of this link that turned out to stand for others.
     renumbered: HashMap<Ino, Ino>,
+    /// Those that the view says will, as long as it says so.
+    foreseen: HashMap<Ino, Ino>,
     /// Where what is acknowledged is kept until the log has it, if anywhere.
     place: Option<Place>,
     /// None: to be written anew.
@@ -321,10 +323,18 @@ impl Queue {
             return Ok(());
         }
         view.clear();
+        self.foreseen.clear();
         for pending in &mut self.list {
-            if let Err(stop) = pending.put_on(view, key_id, self.session) {
-                view.spoil();
-                return Err(stop);
+            match pending.put_on(view, key_id, self.session) {
+                Ok(outcome) => {
+                    let told = pending.shown.as_ref().is_some_and(|shown| shown.told == outcome.redirects);
+                    let news = outcome.redirects.chunks_exact(2).filter(|_| !told);
+                    self.foreseen.extend(news.map(|pair| (Ino(pair[0]), Ino(pair[1]))));
+                }
+                Err(stop) => {
+                    view.spoil();
+                    return Err(stop);
+                }
             }
         }
         Ok(())
@@ -439,7 +449,7 @@ impl Queue {
 
     /// The inode that a number of this link stands for.
     pub(super) fn renumbered(&self, ino: Ino) -> Ino {
-        self.renumbered.get(&ino).copied().unwrap_or(ino)
+        self.renumbered.get(&ino).or_else(|| self.foreseen.get(&ino)).copied().unwrap_or(ino)
     }
 
     pub(super) fn failures(&self) -> impl Iterator<Item = &LateFailure> {

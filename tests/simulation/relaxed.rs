@@ -142,6 +142,23 @@ fn the_same_names_made_by_two_become_one() {
     assert_eq!(newcomer.fs.usage().unwrap().counters.directories, 3);
 }
 
+/// The same, but the second hears of the first before it commits anything.
+#[test]
+fn a_handle_on_a_file_that_turns_out_to_be_anothers_goes_on() {
+    let place = Place::new(3);
+    let [one, two] = [10, 20].map(|seed| place.open_relaxed(seed, 0, "/"));
+    write(&one, "/file", b"one");
+    write(&two, "/file", b"two");
+    let handle = two.fs.open(&path("/file"), Mode::parse("r+").unwrap(), 0).unwrap();
+    sync(&one);
+    two.fs.link().refresh().unwrap();
+    handle.pwrite(3, b"!").unwrap();
+    handle.close().unwrap();
+    sync(&two);
+    assert!(two.fs.link().late_failures().is_empty());
+    assert_eq!(read(&place.open(30, 0, Duration::from_secs(5)), "/file"), b"two!");
+}
+
 /// What lost to another client is reported with its number and its content, until it is acknowledged.
 #[test]
 fn what_lost_is_reported_and_its_content_is_kept() {
