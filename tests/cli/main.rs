@@ -4,6 +4,7 @@
 
 mod files;
 mod get;
+mod more;
 mod output;
 mod provision;
 mod put;

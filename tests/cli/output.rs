@@ -15,9 +15,29 @@ fn help_and_version() {
     let help = world.ok(["help"]);
     assert_eq!(help, world.ok(["--help"]));
     assert!(help.contains("Exit status") && help.contains("LUCIDLINK_TOKEN") && help.contains("--json"));
-    for command in
-        ["workspace", "filespace", "account", "grant", "ls", "stat", "cat", "put", "get", "mkdir", "rm", "mv"]
-    {
+    for command in [
+        "workspace",
+        "filespace",
+        "account",
+        "grant",
+        "ls",
+        "stat",
+        "cat",
+        "put",
+        "get",
+        "mkdir",
+        "rm",
+        "mv",
+        "ln",
+        "touch",
+        "truncate",
+        "tree",
+        "du",
+        "df",
+        "quota",
+        "sync",
+        "xattr",
+    ] {
         let usage = world.ok(["help", command]);
         assert!(usage.contains(&format!("Usage: lucidlink {command}")), "{command}");
         for text in [&help, &usage] {

@@ -1,11 +1,13 @@
 //! What can be said on the command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use lucidlink::state::value::Role;
 
 use crate::remote::Remote;
+use crate::size::{Limit, Size};
 
 const AFTER_HELP: &str = "\
 Files are written NAME:/path: the filespace's name and an absolute path in it.
@@ -22,7 +24,7 @@ Exit status:
   3  the account is unknown, revoked or expired, or its role does not allow this
   4  what was named does not exist
 
-With --json, listings (ls, account list, filespace list) print one object a line, other commands that
+With --json, listings (ls, tree, du, df, xattr list, account list, filespace list) print one object a line, other commands that
 print something print one object; times are RFC 3339 in UTC, modes octal strings. An error is one line
 on stderr: {\"error\":{\"status\":\"LL_ERR_NOT_FOUND\",\"code\":-401,\"message\":\"...\"}}. Commands that print
 nothing print nothing then, but put and get count what they copied.";
@@ -95,6 +97,33 @@ pub(crate) enum Command {
     ///
     /// NAME:/TO is the new path itself, as with `mv -T`: a file or an empty directory there is replaced.
     Mv(Mv),
+    /// Give a file one more name, or make a symbolic link
+    Ln(Ln),
+    /// Set the times of a file or directory to now; make an empty file if there is none
+    Touch(One),
+    /// Cut a file to a size, or extend it with zeros
+    Truncate(Truncate),
+    /// List a directory and all that is below it as a tree
+    Tree(One),
+    /// Add up the sizes of the files in a directory and those below it
+    ///
+    /// A file with several names in it counts once.
+    Du(Du),
+    /// Show how much there is in filespaces, and how much there may be
+    Df {
+        /// The filespace's name; without it: each that the account may use
+        filespace: Option<String>,
+    },
+    /// Show how much there may be in a filespace, or limit it
+    Quota(Quota),
+    /// Make what is in a filespace survive power loss
+    Sync {
+        /// The filespace's name
+        filespace: String,
+    },
+    /// Show, set and remove extended attributes; symbolic links are followed
+    #[command(subcommand)]
+    Xattr(Xattr),
 }
 
 #[derive(Subcommand)]
@@ -249,4 +278,80 @@ pub(crate) struct Mv {
     /// Its new path, in the same filespace
     #[arg(value_name = "NAME:/TO")]
     pub(crate) to: Remote,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Ln {
+    /// Make a symbolic link; TARGET is what it holds
+    #[arg(short)]
+    pub(crate) symbolic: bool,
+    /// The file, as NAME:/PATH or /PATH in the same filespace
+    pub(crate) target: String,
+    /// The new name
+    #[arg(value_name = "NAME:/PATH")]
+    pub(crate) at: Remote,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Truncate {
+    /// Bytes; with the suffix K, M or G units of 1024, 1024^2 or 1024^3
+    #[arg(short)]
+    pub(crate) size: Size,
+    /// A filespace's name and a path in it
+    #[arg(value_name = "NAME:/PATH")]
+    pub(crate) at: Remote,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Du {
+    /// Only the sum
+    #[arg(short)]
+    pub(crate) sum: bool,
+    /// A filespace's name and a path in it
+    #[arg(value_name = "NAME:/PATH")]
+    pub(crate) at: Remote,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Quota {
+    /// The filespace's name
+    pub(crate) filespace: String,
+    /// The most that the sizes of all files may add up to, with the suffix K, M or G if wanted, or none
+    #[arg(long, value_name = "N|none")]
+    pub(crate) bytes: Option<Limit>,
+    /// The most files, directories and symbolic links, the root included, or none
+    #[arg(long, value_name = "N|none")]
+    pub(crate) entries: Option<Limit>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Xattr {
+    /// Print the value of an attribute, byte for byte
+    Get {
+        /// A filespace's name and a path in it
+        #[arg(value_name = "NAME:/PATH")]
+        at: Remote,
+        /// The attribute's name
+        name: String,
+    },
+    /// Give an attribute a value
+    Set {
+        /// A filespace's name and a path in it
+        #[arg(value_name = "NAME:/PATH")]
+        at: Remote,
+        /// The attribute's name
+        name: String,
+        /// Its value
+        value: OsString,
+    },
+    /// Print the names of the attributes
+    List(One),
+    /// Remove an attribute
+    Rm {
+        /// A filespace's name and a path in it
+        #[arg(value_name = "NAME:/PATH")]
+        at: Remote,
+        /// The attribute's name
+        name: String,
+    },
 }

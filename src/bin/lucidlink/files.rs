@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use lucidlink::env::Env;
 use lucidlink::error::{Error, Status};
-use lucidlink::fs::{Entry, FileSystem, Mode, Path};
+use lucidlink::fs::{Attributes, Entry, FileSystem, Mode, Path};
 use lucidlink::state::value::Kind;
 use serde_json::{Value, json};
 
-use crate::args::{Common, Ls, Mv, Rm};
+use crate::args::{Common, Ln, Ls, Mv, Rm, Truncate};
 use crate::copy::{child, pieces};
 use crate::output::{Failure, Output};
 use crate::remote::Remote;
@@ -16,6 +17,8 @@ use crate::time::{rfc3339, rfc3339_seconds};
 
 /// Permission bits of directories that this tool makes.
 pub(crate) const DIRECTORY_MODE: u32 = 0o755;
+/// Permission bits of files that this tool makes from nothing local.
+pub(crate) const FILE_MODE: u32 = 0o644;
 
 pub(crate) fn ls(common: &Common, ls: &Ls) -> Result<(), Failure> {
     let path = &ls.at.path;
@@ -124,7 +127,49 @@ pub(crate) fn mv(common: &Common, mv: &Mv) -> Result<(), Failure> {
     in_filespace(common, &mv.from.filespace, Purpose::Writing, |fs| Ok(fs.rename(from, to, true)?))
 }
 
-fn fields(entry: &Entry, target: Option<&str>) -> Vec<(&'static str, Value)> {
+pub(crate) fn ln(common: &Common, ln: &Ln) -> Result<(), Failure> {
+    let at = &ln.at;
+    if ln.symbolic {
+        return in_filespace(common, &at.filespace, Purpose::Writing, |fs| {
+            Ok(fs.create_symlink(&ln.target, &at.path)?)
+        });
+    }
+    let existing = match ln.target.starts_with('/') {
+        true => Path::parse(&ln.target).map_err(|e| Failure::Usage(format!("TARGET: {e}")))?,
+        false => {
+            let target: Remote =
+                ln.target.parse().map_err(|e| Failure::Usage(format!("TARGET {:?}: {e}", ln.target)))?;
+            if target.filespace != at.filespace {
+                let what = "a file has its names in one filespace; use -s for a link that holds a text";
+                return Err(Failure::Usage(what.to_owned()));
+            }
+            target.path
+        }
+    };
+    in_filespace(common, &at.filespace, Purpose::Writing, |fs| Ok(fs.create_hard_link(&existing, &at.path)?))
+}
+
+pub(crate) fn touch(common: &Common, at: &Remote) -> Result<(), Failure> {
+    let now = Some(Env::system().clock.now());
+    let times = Attributes { atime: now, mtime: now, ..Attributes::default() };
+    in_filespace(common, &at.filespace, Purpose::Writing, |fs| {
+        match fs.set_attributes(&at.path, times, true) {
+            // To append makes what is missing and harms nothing that somebody else made meanwhile.
+            Err(e) if e.status() == Status::NotFound => {
+                Ok(fs.open(&at.path, Mode::parse("a")?, FILE_MODE)?.close()?)
+            }
+            set => Ok(set?),
+        }
+    })
+}
+
+pub(crate) fn truncate(common: &Common, truncate: &Truncate) -> Result<(), Failure> {
+    let at = &truncate.at;
+    in_filespace(common, &at.filespace, Purpose::Writing, |fs| Ok(fs.truncate(&at.path, truncate.size.0)?))
+}
+
+/// What JSON tells about an entry, and `stat`.
+pub(crate) fn fields(entry: &Entry, target: Option<&str>) -> Vec<(&'static str, Value)> {
     let kind = match entry.kind {
         Kind::Directory => "directory",
         Kind::Symlink => "symlink",

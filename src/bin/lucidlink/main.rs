@@ -1,9 +1,11 @@
 //! The command line: making workspaces, accounts and filespaces, looking at files, copying them in and out.
 //!
-//! - [`args`]: what can be said, and the help; [`remote`]: `NAME:/path`; [`time`]: times as text.
+//! - [`args`]: what can be said, and the help; [`remote`]: `NAME:/path`; [`size`]: numbers of bytes;
+//!   [`time`]: times as text.
 //! - [`session`]: the daemon of one command.
 //! - [`provision`]: workspaces, filespaces, accounts, grants.
 //! - [`files`]: looking at files; making, moving and removing names.
+//! - [`walk`]: looking at whole trees; [`usage`]: how much there is; [`xattr`]: extended attributes.
 //! - [`put`], [`get`]: copying; [`copy`] is what they share, [`work`] their threads, [`scratch`] local files
 //!   that are not whole yet.
 //! - [`output`]: what is printed, and the exit status.
@@ -18,8 +20,12 @@ mod put;
 mod remote;
 mod scratch;
 mod session;
+mod size;
 mod time;
+mod usage;
+mod walk;
 mod work;
+mod xattr;
 
 use std::process::ExitCode;
 
@@ -46,6 +52,15 @@ fn main() -> ExitCode {
         Command::Mkdir(one) => files::mkdir(common, &one.at),
         Command::Rm(rm) => files::rm(common, rm),
         Command::Mv(mv) => files::mv(common, mv),
+        Command::Ln(ln) => files::ln(common, ln),
+        Command::Touch(one) => files::touch(common, &one.at),
+        Command::Truncate(truncate) => files::truncate(common, truncate),
+        Command::Tree(one) => walk::tree(common, &one.at),
+        Command::Du(du) => walk::du(common, du),
+        Command::Df { filespace } => usage::df(common, filespace.as_deref()),
+        Command::Quota(quota) => usage::quota(common, quota),
+        Command::Sync { filespace } => usage::sync(common, filespace),
+        Command::Xattr(command) => xattr::xattr(common, command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -37,7 +37,7 @@ impl Failure {
                 complain(json, error.status(), &error.to_string());
                 ExitCode::from(match error.status() {
                     Status::InvalidToken | Status::Authentication | Status::AccessDenied => 3,
-                    Status::NotFound => 4,
+                    Status::NotFound | Status::NoAttribute => 4,
                     _ => 1,
                 })
             }

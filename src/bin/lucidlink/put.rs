@@ -16,15 +16,13 @@ use parking_lot::Mutex;
 
 use crate::args::{Common, Put};
 use crate::copy::{Count, Kept, THREADS, Trouble, child, parent, pieces};
-use crate::files::DIRECTORY_MODE;
+use crate::files::{DIRECTORY_MODE, FILE_MODE};
 use crate::output::{Failure, local};
 use crate::session::{Purpose, in_filespace};
 use crate::work;
 
 /// As LOCAL: standard input.
 const STDIN: &str = "-";
-/// Permission bits of a file whose content comes from no file.
-const STREAM_MODE: u32 = 0o644;
 /// The size of what comes from no file.
 const UNKNOWN: u64 = u64::MAX;
 /// Files from this size on are copied one at a time: each takes memory for packs on their way.
@@ -88,7 +86,7 @@ impl Copy<'_> {
     fn one(&self, source: &LocalPath, target: &Path) -> Result<(), Trouble> {
         if source == LocalPath::new(STDIN) {
             self.count.expect_any();
-            return self.stream(&mut io::stdin().lock(), source, target, UNKNOWN, STREAM_MODE);
+            return self.stream(&mut io::stdin().lock(), source, target, UNKNOWN, FILE_MODE);
         }
         let mut file = File::open(source).map_err(|e| unreadable(source, e))?;
         let metadata = file.metadata().map_err(|e| unreadable(source, e))?;
@@ -101,7 +99,7 @@ impl Copy<'_> {
             return self.file(&mut file, source, &metadata, target);
         }
         self.count.expect_any();
-        self.stream(&mut file, source, target, UNKNOWN, STREAM_MODE)
+        self.stream(&mut file, source, target, UNKNOWN, FILE_MODE)
     }
 
     fn tree(&self, source: &LocalPath, target: &Path) -> Result<(), Failure> {

@@ -26,6 +26,16 @@ pub(crate) enum Purpose {
     Copying,
 }
 
+impl Purpose {
+    fn request(self) -> LinkRequest {
+        match self {
+            Purpose::Reading => LinkRequest { read_only: true, ..LinkRequest::strict() },
+            Purpose::Writing => LinkRequest::strict(),
+            Purpose::Copying => LinkRequest::relaxed(),
+        }
+    }
+}
+
 /// The settings that the command line gives.
 pub(crate) fn config(common: &Common) -> Result<Config, Failure> {
     let mut config = Config::default();
@@ -46,6 +56,20 @@ pub(crate) fn in_workspace(
     with_daemon(common, |_, workspace| work(workspace))
 }
 
+/// Links each filespace that the account may use, one after the other, to look at it.
+pub(crate) fn in_each_filespace(
+    common: &Common,
+    mut work: impl FnMut(&str, &Arc<FileSystem>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    with_daemon(common, |daemon, workspace| {
+        for filespace in workspace.filespaces()?.into_iter().filter(|filespace| filespace.accessible) {
+            let link = daemon.link(workspace, filespace.id, Purpose::Reading.request())?;
+            work(&filespace.name, link.fs())?;
+        }
+        Ok(())
+    })
+}
+
 /// Links a filespace for a piece of work.
 pub(crate) fn in_filespace(
     common: &Common,
@@ -53,14 +77,9 @@ pub(crate) fn in_filespace(
     purpose: Purpose,
     work: impl FnOnce(&Arc<FileSystem>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let request = match purpose {
-        Purpose::Reading => LinkRequest { read_only: true, ..LinkRequest::strict() },
-        Purpose::Writing => LinkRequest::strict(),
-        Purpose::Copying => LinkRequest::relaxed(),
-    };
     with_daemon(common, |daemon, workspace| {
         let id = workspace.filespace_named(name)?.id;
-        work(daemon.link(workspace, id, request)?.fs())
+        work(daemon.link(workspace, id, purpose.request())?.fs())
     })
 }
 
