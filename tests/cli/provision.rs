@@ -153,3 +153,13 @@ fn a_command_needs_a_token_that_is_known() {
     let bad = world.fails(2, ["--url", "ftp://host", "filespace", "list"]);
     assert!(bad.contains("ftp") && bad.contains("file:///folder"), "{bad}");
 }
+
+#[test]
+fn an_account_whose_name_is_taken_is_refused_by_name() {
+    let world = World::new();
+    world.ok(["account", "create", "ann", "--role", "writer"]);
+    let stderr = world.fails(1, ["account", "create", "ann", "--role", "writer"]);
+    assert!(stderr.contains("there is an account \"ann\" already"), "{stderr}");
+    world.ok(["account", "revoke", "ann"]);
+    world.ok(["account", "create", "ann", "--role", "writer"]);
+}
