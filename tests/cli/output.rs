@@ -164,3 +164,13 @@ fn names_do_not_control_the_terminal() {
     assert_eq!(world.ok(["ls", "projects:/"]), "red\u{1b}[31m\n");
     assert_eq!(on_terminal(&world, "ls projects:/").trim_end(), "red?[31m");
 }
+
+#[test]
+fn a_filespace_without_a_path_is_told_how_to_name_its_root() {
+    let world = World::new();
+    let stderr = world.fails(2, ["ls", "projects"]);
+    assert!(stderr.contains("projects:/"), "{stderr}");
+    for text in ["", ":/x", "/x"] {
+        assert!(world.fails(2, ["ls", text]).contains("names no filespace; write NAME:/path"), "{text:?}");
+    }
+}
