@@ -44,11 +44,18 @@ library:
 quickstart:
 	scripts/need cc c++ cmake
 	$(MAKE) library
-	rm -rf build/quickstart
+	rm -rf build/quickstart/cmake
 	cmake -S examples-c -B build/quickstart/cmake -DCMAKE_PREFIX_PATH='$(CURDIR)/build'
 	cmake --build build/quickstart/cmake
-	scripts/in-new-workspace build/bin/lucidlink build/quickstart build/quickstart/cmake/quickstart
+	@# A workspace of an earlier run may have been gone on in: it stays. Without its token it is of no use.
+	if [ -e build/quickstart/env ]; then \
+	    . build/quickstart/env && build/quickstart/cmake/quickstart; \
+	else \
+	    rm -rf build/quickstart/workspace && \
+	    scripts/in-new-workspace build/bin/lucidlink build/quickstart build/quickstart/cmake/quickstart; \
+	fi
 	@echo 'Go on in this workspace: . build/quickstart/env; build/bin/lucidlink ls -l demo:/letters'
+	@echo 'It stays when this is run again; to begin with a new one: rm -rf build/quickstart'
 
 # The cheap checks come first.
 test: tools
