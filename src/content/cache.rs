@@ -58,7 +58,7 @@ struct ByBytes;
 
 impl Weighter<BlockKey, Arc<Block>> for ByBytes {
     fn weight(&self, _: &BlockKey, block: &Arc<Block>) -> u64 {
-        block.0.len() as u64 + ENTRY
+        block.0.size() as u64 + ENTRY
     }
 }
 

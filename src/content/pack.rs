@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::buffers::Buffer;
 use crate::codec;
-use crate::crypto::seal::{ChunkPlace, Codec, FORMAT_VERSION, ObjectKey, SealError};
+use crate::crypto::seal::{CHUNK_OVERHEAD, ChunkPlace, Codec, FORMAT_VERSION, ObjectKey, SealError};
 use crate::crypto::sha256;
 use crate::ids::Hash;
 
@@ -32,7 +32,7 @@ pub struct PackWriter {
     id: [u8; 16],
     generation: u32,
     salt: [u8; 32],
-    bytes: Vec<u8>,
+    bytes: Buffer,
     /// Where each block is, and its plain length.
     blocks: Vec<(ChunkPlace, u32)>,
 }
@@ -50,13 +50,13 @@ pub struct SealedPack {
     /// SHA-256 of the index as stored.
     pub index_hash: Hash,
     /// The object.
-    pub bytes: Vec<u8>,
+    pub bytes: Buffer,
 }
 
 impl PackWriter {
     /// A pack under a key that was derived for exactly this id and salt.
     pub fn new(key: ObjectKey, id: [u8; 16], generation: u32, salt: [u8; 32]) -> PackWriter {
-        let mut bytes = Vec::new();
+        let mut bytes = Buffer::empty();
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
         bytes.extend_from_slice(&generation.to_le_bytes());
@@ -87,15 +87,20 @@ impl PackWriter {
 
     /// Adds a block: compressed bytes of `plain_len` plain ones.
     pub fn add(&mut self, codec: Codec, plain_len: u32, data: &[u8]) -> Result<ChunkPlace, SealError> {
-        if self.bytes.len() > PACK_TARGET / 16 && self.bytes.capacity() < PACK_TARGET {
+        if self.bytes.len() > PACK_TARGET / 16 {
             // It is going to be full: not to be moved again and again while it grows.
-            self.bytes.reserve(PACK_TARGET + PACK_TARGET / 16 - self.bytes.len());
+            self.bytes.reserve(PACK_TARGET + PACK_TARGET / 16);
         }
         let (number, offset) = (self.blocks.len() as u32, self.bytes.len() as u64);
-        let length = self.key.seal_chunk(u64::from(number), codec, plain_len, data, &mut self.bytes)?;
+        let length = self.seal(number, codec, plain_len, data)?;
         let place = ChunkPlace { number, offset, length };
         self.blocks.push((place, plain_len));
         Ok(place)
+    }
+
+    fn seal(&mut self, number: u32, codec: Codec, plain_len: u32, data: &[u8]) -> Result<u32, SealError> {
+        let out = self.bytes.grow(data.len() + CHUNK_OVERHEAD);
+        self.key.seal_chunk_into(number.into(), codec, plain_len, data, out)
     }
 
     /// A block that was added.
@@ -110,7 +115,7 @@ impl PackWriter {
         let (offset, blocks) = (self.bytes.len(), self.blocks.len() as u32);
         let (codec, data) = codec::compress(&index);
         let plain_len = index.len() as u32;
-        let length = self.key.seal_chunk(u64::from(blocks), codec, plain_len, &data, &mut self.bytes)?;
+        let length = self.seal(blocks, codec, plain_len, &data)?;
         let index_hash = sha256(&self.bytes[offset..]);
         self.bytes.extend_from_slice(&(offset as u64).to_le_bytes());
         self.bytes.extend_from_slice(&length.to_le_bytes());
@@ -263,7 +268,7 @@ mod tests {
             let pack = writer.finish().unwrap();
             prop_assert_eq!(parse_header(&pack.bytes), Some((0, id, [2; 32])));
             prop_assert!(is_whole(&key(id), &pack.index_hash.0, &pack.bytes));
-            let mut bad = pack.bytes.clone();
+            let mut bad = pack.bytes.to_vec();
             let at = at.index(bad.len());
             bad[at] ^= 1;
             // The header is checked by whoever needs it, length and magic of the footer by nobody.

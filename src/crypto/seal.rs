@@ -159,8 +159,8 @@ impl ObjectKey {
         ObjectKey { key: LessSafeKey::new(key), identity }
     }
 
-    /// Seals chunk `n`: `data` are the compressed bytes of `plain_len` plain ones. Each number must be
-    /// sealed once only. Returns the bytes that the stored chunk takes.
+    /// Seals chunk `n` behind what is in `out`: `data` are the compressed bytes of `plain_len` plain ones. Each number
+    /// must be sealed once only. Returns the bytes that the stored chunk takes.
     pub fn seal_chunk(
         &self,
         n: u64,
@@ -169,20 +169,34 @@ impl ObjectKey {
         data: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<u32, SealError> {
-        let sealed_len = u32::try_from(data.len() + TAG).map_err(|_| SealError::TooLarge)?;
-        out.reserve(CHUNK_HEADER + sealed_len as usize);
-        out.push(codec as u8);
-        out.extend_from_slice(&plain_len.to_le_bytes());
-        out.extend_from_slice(&sealed_len.to_le_bytes());
         let start = out.len();
-        out.extend_from_slice(data);
+        out.resize(start + data.len() + CHUNK_OVERHEAD, 0);
+        self.seal_chunk_into(n, codec, plain_len, data, &mut out[start..])
+    }
+
+    /// The same into `out`, which has [`CHUNK_OVERHEAD`] bytes more than `data`.
+    pub fn seal_chunk_into(
+        &self,
+        n: u64,
+        codec: Codec,
+        plain_len: u32,
+        data: &[u8],
+        out: &mut [u8],
+    ) -> Result<u32, SealError> {
+        let tagged_len = u32::try_from(data.len() + TAG).map_err(|_| SealError::TooLarge)?;
+        let (header, tagged) = out.split_at_mut(CHUNK_HEADER);
+        header[0] = codec as u8;
+        header[1..5].copy_from_slice(&plain_len.to_le_bytes());
+        header[5..].copy_from_slice(&tagged_len.to_le_bytes());
+        let (sealed, place_of_tag) = tagged.split_at_mut(data.len());
+        sealed.copy_from_slice(data);
         let aad = self.associated_data(n, plain_len, codec);
         let tag = self
             .key
-            .seal_in_place_separate_tag(nonce(n), Aad::from(aad), &mut out[start..])
+            .seal_in_place_separate_tag(nonce(n), Aad::from(aad), sealed)
             .map_err(|_| SealError::TooLarge)?;
-        out.extend_from_slice(tag.as_ref());
-        Ok(CHUNK_HEADER as u32 + sealed_len)
+        place_of_tag.copy_from_slice(tag.as_ref());
+        Ok(CHUNK_HEADER as u32 + tagged_len)
     }
 
     /// Opens chunk `n`, which is at the start of `stored`; what follows it is ignored. Returns its header and
