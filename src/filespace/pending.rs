@@ -452,6 +452,16 @@ impl Queue {
         self.renumbered.get(&ino).or_else(|| self.foreseen.get(&ino)).copied().unwrap_or(ino)
     }
 
+    /// Every number of this link that stands for an inode.
+    pub(super) fn numbers_of(&self, ino: Ino) -> Vec<Ino> {
+        let known = self.renumbered.keys().chain(self.foreseen.keys()).copied();
+        let mut numbers: Vec<Ino> = known.filter(|number| self.renumbered(*number) == ino).collect();
+        numbers.push(ino);
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+
     pub(super) fn failures(&self) -> impl Iterator<Item = &LateFailure> {
         self.failures.iter()
     }

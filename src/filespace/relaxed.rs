@@ -187,6 +187,14 @@ impl Link {
         }
     }
 
+    /// Every number of this link that stands for an inode.
+    pub fn numbers_of(&self, ino: Ino) -> Vec<Ino> {
+        match self.commit_mode() {
+            CommitMode::Wait => vec![ino],
+            CommitMode::Background => self.committer.queue.lock().numbers_of(ino),
+        }
+    }
+
     /// Something does not wait any more, and the log does not have it either: what does is put on the view anew.
     pub(super) fn rebuild_view(&self) -> Result<()> {
         self.spoil_view();

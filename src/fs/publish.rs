@@ -267,11 +267,14 @@ impl FileSystem {
 
     /// Publishes what handles of this link wrote to a file: a call that reads its content from the log is to find it.
     pub(super) fn publish_written(&self, ino: Ino) -> Result<()> {
-        let Some(shared) = self.open.find(ino) else { return Ok(()) };
-        let mut state = shared.lock(&self.open);
-        let written = state.handles.iter().filter(|h| h.ino == ino && h.dirty);
-        let ids: Vec<u64> = written.map(|h| h.id()).collect();
-        ids.into_iter().try_for_each(|id| self.publish(&mut state, id, None))
+        let numbers = self.link.numbers_of(ino);
+        for shared in numbers.iter().filter_map(|number| self.open.find(*number)) {
+            let mut state = shared.lock(&self.open);
+            let written = state.handles.iter().filter(|h| numbers.contains(&h.ino) && h.dirty);
+            let ids: Vec<u64> = written.map(|h| h.id()).collect();
+            ids.into_iter().try_for_each(|id| self.publish(&mut state, id, None))?;
+        }
+        Ok(())
     }
 
     /// Publishes what every open handle wrote; tries all and returns the first error. After a timeout the others would

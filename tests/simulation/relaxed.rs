@@ -153,10 +153,14 @@ fn a_handle_on_a_file_that_turns_out_to_be_anothers_goes_on() {
     sync(&one);
     two.fs.link().refresh().unwrap();
     handle.pwrite(3, b"!").unwrap();
+    two.fs.copy(&path("/file"), &path("/copy"), false, true).unwrap();
+    handle.pwrite(3, b"?").unwrap();
     handle.close().unwrap();
     sync(&two);
     assert!(two.fs.link().late_failures().is_empty());
-    assert_eq!(read(&place.open(30, 0, Duration::from_secs(5)), "/file"), b"two!");
+    let newcomer = place.open(30, 0, Duration::from_secs(5));
+    assert_eq!(read(&newcomer, "/file"), b"two?");
+    assert_eq!(read(&newcomer, "/copy"), b"two!", "a copy has what open files wrote");
 }
 
 /// What lost to another client is reported with its number and its content, until it is acknowledged.
