@@ -48,7 +48,7 @@
 #define LL_FILESPACE_INFO_INIT { (uint32_t)sizeof(ll_filespace_info), 0u, 0, NULL, NULL }
 #define LL_ACCOUNT_INFO_INIT { (uint32_t)sizeof(ll_account_info), 0u, 0u, 0u, 0, NULL, NULL }
 #define LL_METRICS_INIT { (uint32_t)sizeof(ll_metrics), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u }
-#define LL_LATE_FAILURE_INIT { (uint32_t)sizeof(ll_late_failure), 0, 0u, NULL, NULL }
+#define LL_LATE_FAILURE_INIT { (uint32_t)sizeof(ll_late_failure), 0, 0u, NULL, NULL, 0u }
 #define LL_POSITION_INIT { (uint32_t)sizeof(ll_position), 0u, 0u, { 0 }, { 0 } }
 #define LL_STATISTICS_INIT { (uint32_t)sizeof(ll_statistics), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u }
 #define LL_ENTRY_INIT { (uint32_t)sizeof(ll_entry), 0u, 0u, 0u, 0, 0, 0, 0, 0u, 0u, 0u, 0u, 0u, NULL }
@@ -844,6 +844,10 @@ typedef struct ll_late_failure {
    * What happened; belongs to the list.
    */
   const char *message;
+  /**
+   * How many contents it was to write (ll_filespace_open_late_failure): 0 or 1, of a batch any number.
+   */
+  size_t contents;
 } ll_late_failure;
 
 /**
@@ -3137,16 +3141,18 @@ ll_status ll_late_failures_get(ll_late_failures failures,
  *
  * @param filespace The filespace, which must be linked.
  * @param number The late failure's number.
+ * @param nth Which of its contents, counted from 0 in the order in which a batch was given them; 0 if it is no batch.
  * @param file Receives the handle.
  * @param err Detail of a failure, or NULL.
  * Ownership: end it with ll_file_close or ll_file_free
  * Threads: any. Blocking: no.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT (there is none of this number, or it was not to write
- * content), LL_ERR_NOT_LINKED. @since 0.1.0
+ * so many contents), LL_ERR_NOT_LINKED. @since 0.1.0
  */
 LL_API
 ll_status ll_filespace_open_late_failure(ll_filespace filespace,
                                          uint64_t number,
+                                         size_t nth,
                                          ll_file *file,
                                          struct ll_error *err);
 

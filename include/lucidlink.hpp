@@ -363,6 +363,8 @@ struct late_failure {
     std::string path;
     /// What happened.
     std::string message;
+    /// How many contents it was to write: 0 or 1, of a batch any number.
+    std::size_t contents = 0;
 };
 
 /// What there is to know about a configuration key. @since 0.1.0
@@ -769,17 +771,18 @@ public:
     std::vector<late_failure> late_failures(on_error err LUCIDLINK_OR_THROW) const {
         ll_late_failures list = LL_INVALID_HANDLE;
         const ll_late_failure initial = LL_LATE_FAILURE_INIT;
-        const auto convert = [](const ll_late_failure& c) { return late_failure{c.code, c.number, c.path, c.message}; };
+        const auto convert = [](const ll_late_failure& c) { return late_failure{c.code, c.number, c.path, c.message, c.contents}; };
         if (!detail::call(err, ll_filespace_late_failures, get(), &list)) {
             return {};
         }
         return detail::elements<late_failure>(err, detail::handle<&ll_late_failures_free>(list), ll_late_failures_count,
                                               ll_late_failures_get, initial, convert);
     }
-    /// What a late failure was to write, for reading (ll_filespace_open_late_failure). Threads: any. Blocking: no.
-    file open_late_failure(std::uint64_t number, on_error err LUCIDLINK_OR_THROW) const {
+    /// What a late failure was to write, for reading: the nth of its contents, from 0 (ll_filespace_open_late_failure).
+    /// Threads: any. Blocking: no.
+    file open_late_failure(std::uint64_t number, std::size_t nth, on_error err LUCIDLINK_OR_THROW) const {
         ll_file opened = LL_INVALID_HANDLE;
-        detail::call(err, ll_filespace_open_late_failure, get(), number, &opened);
+        detail::call(err, ll_filespace_open_late_failure, get(), number, nth, &opened);
         return file(opened);
     }
     /// Forgets late failures up to a number, and what they were to write (ll_filespace_acknowledge_failures).

@@ -21,6 +21,7 @@ struct LateFailuresHandle(Vec<Failure>);
 struct Failure {
     number: u64,
     code: i32,
+    contents: usize,
     path: CString,
     message: CString,
 }
@@ -44,6 +45,8 @@ pub struct ll_late_failure {
     pub path: *const c_char,
     /// What happened; belongs to the list.
     pub message: *const c_char,
+    /// How many contents it was to write (ll_filespace_open_late_failure): 0 or 1, of a batch any number.
+    pub contents: usize,
 }
 
 // SAFETY: integers and raw pointers, the size first.
@@ -72,6 +75,7 @@ pub unsafe extern "C" fn ll_filespace_late_failures(
         let list = found.map(|failure| Failure {
             number: failure.number,
             code: failure.error.status().code(),
+            contents: failure.contents(),
             message: c(failure.error.to_string()),
             path: c(failure.path),
         });
@@ -119,12 +123,13 @@ pub unsafe extern "C" fn ll_late_failures_get(
     guard(0, err, || unsafe {
         check_out(failure, "failure")?;
         let list = handle::get::<LateFailuresHandle>(failures)?;
-        let Some(Failure { number, code, path, message }) = list.0.get(index) else {
+        let Some(Failure { number, code, contents, path, message }) = list.0.get(index) else {
             let what = format!("index: the list has {} late failures", list.0.len());
             return Err(Error::new(Status::InvalidArgument, what));
         };
         let (path, message) = (path.as_ptr(), message.as_ptr());
-        put_struct(failure, ll_late_failure { struct_size: 0, code: *code, number: *number, path, message });
+        let (number, code, contents) = (*number, *code, *contents);
+        put_struct(failure, ll_late_failure { struct_size: 0, code, number, path, message, contents });
         Ok(())
     })
 }
@@ -134,23 +139,25 @@ pub unsafe extern "C" fn ll_late_failures_get(
 ///
 /// @param filespace The filespace, which must be linked.
 /// @param number The late failure's number.
+/// @param nth Which of its contents, counted from 0 in the order in which a batch was given them; 0 if it is no batch.
 /// @param file Receives the handle.
 /// @param err Detail of a failure, or NULL.
 /// Ownership: end it with ll_file_close or ll_file_free
 /// Threads: any. Blocking: no.
 /// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT (there is none of this number, or it was not to write
-/// content), LL_ERR_NOT_LINKED. @since 0.1.0
+/// so many contents), LL_ERR_NOT_LINKED. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_filespace_open_late_failure(
     filespace: ll_filespace,
     number: u64,
+    nth: usize,
     file: *mut ll_file,
     err: *mut ll_error,
 ) -> ll_status {
     // SAFETY: pointers are as documented; each is checked for NULL where it is used.
     guard(filespace, err, || unsafe {
         clear(file, "file")?;
-        let opened = linked(filespace)?.0.fs().open_late_failure(number)?;
+        let opened = linked(filespace)?.0.fs().open_late_failure(number, nth)?;
         put(file, "file", handle::insert(Arc::new(FileHandle(opened)), filespace)?)
     })
 }

@@ -94,6 +94,11 @@ impl LateFailure {
         (transaction, blocks, &self.draft.packs)
     }
 
+    /// How many contents it was to write: a batch may have several.
+    pub fn contents(&self) -> usize {
+        self.draft.transaction.contents().count()
+    }
+
     /// The id of the pack that its blocks seem to be in.
     pub(crate) fn pack(&self) -> PackId {
         PackId::of_slot(pending_position(self.number))

@@ -152,16 +152,19 @@ impl FileSystem {
         }
     }
 
-    /// What a late failure was to write, for reading.
-    pub fn open_late_failure(self: &Arc<FileSystem>, number: u64) -> Result<File> {
+    /// What a late failure was to write, for reading: the `nth` of its contents, counted from 0.
+    pub fn open_late_failure(self: &Arc<FileSystem>, number: u64, nth: usize) -> Result<File> {
         self.link.check_usable()?;
         let failure = self.link.late_failures().into_iter().find(|failure| failure.number == number);
         let Some(failure) = failure else {
             let what = format!("number: there is no late failure {number}");
             return Err(Error::new(Status::InvalidArgument, what));
         };
-        let Some(version) = Version::of_late_failure(&failure) else {
-            let what = format!("number: late failure {number} was not to write content");
+        let Some(version) = Version::of_late_failure(&failure, nth) else {
+            let what = match failure.contents() {
+                0 => format!("number: late failure {number} was not to write content"),
+                some => format!("nth: late failure {number} has {some} contents; they are counted from 0"),
+            };
             return Err(Error::new(Status::InvalidArgument, what).on_path(&failure.path));
         };
         let mode = Mode { kind: ModeKind::Read, plus: false };

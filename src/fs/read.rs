@@ -15,7 +15,7 @@ use crate::filespace::{LateFailure, Link, PendingBlocks, ReadError, View, pack_o
 use crate::ids::{Hash, Ino, PackId};
 use crate::metrics::count;
 use crate::state::extents::coalesce;
-use crate::state::ops::{Extent, Op};
+use crate::state::ops::Extent;
 use crate::state::value::Pack;
 use crate::state::{Stop, Tables};
 
@@ -51,14 +51,10 @@ impl Version {
         Ok(Some(Version { size: inode.size, extents, packs, pending }))
     }
 
-    /// The content that a change was to write which the log refused; none if it was not to write any.
-    pub(super) fn of_late_failure(failure: &LateFailure) -> Option<Version> {
+    /// One of the contents that a change was to write which the log refused.
+    pub(super) fn of_late_failure(failure: &LateFailure, nth: usize) -> Option<Version> {
         let (transaction, blocks, packs_of_it) = failure.content();
-        let mut content = transaction.ops.iter().filter_map(|operation| match &operation.op {
-            Some(Op::Replace(content) | Op::Write(content) | Op::Append(content)) => Some(content),
-            _ => None,
-        });
-        let content = content.next()?;
+        let content = transaction.contents().nth(nth)?;
         let own = |extent: &Extent| match extent.pack[..] == PackId::INLINE.0[..] {
             true => Extent { pack: Bytes::copy_from_slice(&failure.pack().0), ..extent.clone() },
             false => extent.clone(),

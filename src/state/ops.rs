@@ -67,6 +67,14 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// What it writes, in order.
+    pub fn contents(&self) -> impl Iterator<Item = &Content> {
+        self.ops.iter().filter_map(|operation| match &operation.op {
+            Some(Op::Replace(content) | Op::Write(content) | Op::Append(content)) => Some(content),
+            _ => None,
+        })
+    }
+
     /// Says of inodes whose numbers turned out to stand for others what they are.
     pub fn renumber(&mut self, now: impl Fn(Ino) -> Ino) {
         let change = |number: &mut u64| *number = now(Ino(*number)).0;

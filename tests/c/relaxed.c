@@ -114,14 +114,16 @@ static void what_lost_is_kept_until_it_is_acknowledged(const struct world *world
     CHECK(strcmp(failure.path, "/inbox/letter") == 0 && failure.code == LL_ERR_NOT_FOUND);
     CHECK(strstr(failure.message, "another client") != NULL);
     number = failure.number;
-    MUST(ll_filespace_open_late_failure(slow.fs, number, &file, ERR));
+    CHECK(failure.contents == 1);
+    FAILS(LL_ERR_INVALID_ARGUMENT, "nth", ll_filespace_open_late_failure, (slow.fs, number, 1, &file, ERR));
+    MUST(ll_filespace_open_late_failure(slow.fs, number, 0, &file, ERR));
     OK(ll_file_read(file, content, sizeof content, &got, ERR));
     CHECK(content_is(content, got, 5) && got == SMALL);
     FAILS(LL_ERR_WRONG_MODE, "writing", ll_file_write, (file, "x", 1, &got, ERR));
     OK(ll_late_failures_get(list, 1, &failure, ERR));
-    CHECK(strcmp(failure.path, "/inbox/box") == 0 && failure.number > number);
+    CHECK(strcmp(failure.path, "/inbox/box") == 0 && failure.number > number && failure.contents == 0);
     FAILS(LL_ERR_INVALID_ARGUMENT, "content", ll_filespace_open_late_failure,
-          (slow.fs, failure.number, &other, ERR));
+          (slow.fs, failure.number, 0, &other, ERR));
 
     FAILS(LL_ERR_INVALID_ARGUMENT, "index", ll_late_failures_get, (list, 2, &failure, ERR));
     OK(ll_filespace_acknowledge_failures(slow.fs, number, ERR));
@@ -131,11 +133,11 @@ static void what_lost_is_kept_until_it_is_acknowledged(const struct world *world
     CHECK(content_is(content, got, 5) && got == SMALL);
     OK(ll_file_close(file, ERR));
     file = 0;
-    FAILS(LL_ERR_INVALID_ARGUMENT, "number", ll_filespace_open_late_failure, (slow.fs, number, &file, ERR));
+    FAILS(LL_ERR_INVALID_ARGUMENT, "number", ll_filespace_open_late_failure, (slow.fs, number, 0, &file, ERR));
     /* It is still told when the link ends, and can be looked at then. */
     FAILS(LL_ERR_LATE_FAILURE, "/inbox/box", ll_filespace_unlink, (slow.fs, ERR));
     OK(ll_filespace_acknowledge_failures(slow.fs, failure.number, ERR));
-    FAILS(LL_ERR_NOT_LINKED, "", ll_filespace_open_late_failure, (slow.fs, number, &file, ERR));
+    FAILS(LL_ERR_NOT_LINKED, "", ll_filespace_open_late_failure, (slow.fs, number, 0, &file, ERR));
     ll_late_failures_free(list);
     session_close(&slow);
     session_close(&fast);
@@ -199,11 +201,11 @@ static void errors(const struct world *world)
     ll_late_failures_free(list);
     FAILS(LL_ERR_INVALID_HANDLE, STALE, ll_late_failures_count, (list, &count, ERR));
     FAILS(LL_ERR_INVALID_HANDLE, STALE, ll_late_failures_get, (list, 0, &failure, ERR));
-    FAILS(LL_ERR_INVALID_ARGUMENT, "number", ll_filespace_open_late_failure, (linked, 1, &file, ERR));
+    FAILS(LL_ERR_INVALID_ARGUMENT, "number", ll_filespace_open_late_failure, (linked, 1, 0, &file, ERR));
     ll_filespace_free(linked);
     FAILS(LL_ERR_INVALID_HANDLE, STALE, ll_filespace_late_failures, (linked, &list, ERR));
     FAILS(LL_ERR_INVALID_HANDLE, STALE, ll_filespace_acknowledge_failures, (linked, 1, ERR));
-    FAILS(LL_ERR_INVALID_HANDLE, STALE, ll_filespace_open_late_failure, (linked, 1, &file, ERR));
+    FAILS(LL_ERR_INVALID_HANDLE, STALE, ll_filespace_open_late_failure, (linked, 1, 0, &file, ERR));
     FAILS(LL_ERR_INVALID_HANDLE, STALE, ll_filespace_wait_for, (linked, &position, 0, ERR));
     session.fs = 0;
     session_close(&session);

@@ -169,7 +169,8 @@ static void late_failures(test_session& session, const test_world& world) {
     REQUIRE(late.size() == 1);
     CHECK(late[0].path == "/inbox/letter" && late[0].status != LL_OK && !late[0].message.empty());
     char bytes[8] = "";
-    CHECK(relaxed.open_late_failure(late[0].number).read(bytes, sizeof bytes) == 4);
+    CHECK(late[0].contents == 1);
+    CHECK(relaxed.open_late_failure(late[0].number, 0).read(bytes, sizeof bytes) == 4);
     CHECK(std::string(bytes) == "late");
     relaxed.acknowledge_failures(late[0].number);
     CHECK(relaxed.late_failures().empty());

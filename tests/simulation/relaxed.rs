@@ -176,25 +176,33 @@ fn what_lost_is_reported_and_its_content_is_kept() {
     write(&slow, "/inbox/small", b"small");
     write(&slow, "/inbox/large", &large);
     write(&slow, "/mine", b"mine");
+    let mut batch = Batch::new(&slow.fs).unwrap();
+    batch.create_dir(&path("/inbox/both"), 0o755).unwrap();
+    batch.write_file(&path("/inbox/both/large"), &large, 0o644).unwrap();
+    batch.write_file(&path("/inbox/both/small"), b"small", 0o644).unwrap();
+    batch.commit().unwrap();
     fast.fs.rename(&path("/inbox"), &path("/archive"), false).unwrap();
     sync(&fast);
     sync(&slow);
     let failures = slow.fs.link().late_failures();
     let about: Vec<_> = failures.iter().map(|f| (f.path.as_str(), f.error.status())).collect();
-    assert_eq!(about, [("/inbox/small", Status::NotFound), ("/inbox/large", Status::NotFound)]);
+    assert_eq!(about, ["/inbox/small", "/inbox/large", "/inbox/both"].map(|path| (path, Status::NotFound)));
     assert_eq!(slow.fs.link().check_late().unwrap_err().status(), Status::LateFailure);
-    for (failure, content) in failures.iter().zip([&b"small"[..], &large]) {
-        let file = slow.fs.open_late_failure(failure.number).unwrap();
-        let mut found = vec![0; file.size().unwrap() as usize];
-        file.pread(0, &mut found).unwrap();
-        assert!(found == content, "{}", failure.path);
+    for (failure, contents) in failures.iter().zip([&[&b"small"[..]][..], &[&large], &[&large, b"small"]]) {
+        for (nth, content) in contents.iter().enumerate() {
+            let file = slow.fs.open_late_failure(failure.number, nth).unwrap();
+            let mut found = vec![0; file.size().unwrap() as usize];
+            file.pread(0, &mut found).unwrap();
+            assert!(found == *content, "{} {nth}", failure.path);
+        }
+        assert!(slow.fs.open_late_failure(failure.number, contents.len()).is_err(), "{}", failure.path);
     }
     assert_eq!(slow.fs.list_dir(&path("/")).unwrap(), ["archive", "mine"], "the view has what the log has");
     let first = failures[0].number;
     slow.fs.link().acknowledge_failures(first).unwrap();
-    assert_eq!(slow.fs.link().late_failures().len(), 1);
-    assert_eq!(slow.fs.open_late_failure(first).err().unwrap().status(), Status::InvalidArgument);
-    slow.fs.link().acknowledge_failures(failures[1].number).unwrap();
+    assert_eq!(slow.fs.link().late_failures().len(), 2);
+    assert_eq!(slow.fs.open_late_failure(first, 0).err().unwrap().status(), Status::InvalidArgument);
+    slow.fs.link().acknowledge_failures(failures[2].number).unwrap();
     slow.fs.link().check_late().unwrap();
     assert!(place.open(30, 0, Duration::from_secs(5)).fs.list_dir(&path("/archive")).unwrap().is_empty());
 }
@@ -412,7 +420,7 @@ fn what_was_acknowledged_is_there_or_is_a_late_failure() {
             sync(client);
             for failure in client.fs.link().late_failures() {
                 let name = failure.path.rsplit('/').next().unwrap().to_owned();
-                if let Ok(file) = client.fs.open_late_failure(failure.number) {
+                if let Ok(file) = client.fs.open_late_failure(failure.number, 0) {
                     let mut content = vec![0; file.size().unwrap() as usize];
                     file.pread(0, &mut content).unwrap();
                     assert!(late.insert((n, name), content).is_none(), "seed {seed}: one failure each");
