@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aws_lc_rs::rand::SecureRandom;
 use parking_lot::Mutex;
 
 /// The clock and the source of randomness of one daemon.
@@ -37,10 +36,7 @@ pub struct NoRandomness;
 impl Env {
     /// The system's clock and randomness.
     pub fn system() -> Env {
-        Env {
-            clock: Arc::new(SystemClock),
-            random: Arc::new(SystemRandom(aws_lc_rs::rand::SystemRandom::new())),
-        }
+        Env { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom) }
     }
 
     /// A clock that moves only by hand and randomness that follows from a seed. For tests: what is
@@ -71,11 +67,11 @@ impl Clock for SystemClock {
     }
 }
 
-struct SystemRandom(aws_lc_rs::rand::SystemRandom);
+struct SystemRandom;
 
 impl Random for SystemRandom {
     fn fill(&self, buf: &mut [u8]) -> Result<(), NoRandomness> {
-        self.0.fill(buf).map_err(|_| NoRandomness)
+        getrandom::fill(buf).map_err(|_| NoRandomness)
     }
 }
 
