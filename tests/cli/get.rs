@@ -10,7 +10,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{Pid, mkfifo};
 use serde_json::json;
 
-use crate::world::{Nobody, World, assert_same, build_odd_tree, files_below, noise, set_mode};
+use crate::world::{Nobody, World, assert_same, build_odd_tree, files_below, noise, set_mode, xattrs};
 
 #[test]
 fn one_file() {
@@ -81,7 +81,7 @@ fn a_tree_comes_back_as_it_was() {
     let put = &world.json(["--json", "put", "-r", &world.arg("odd"), "projects:/odd"])[0];
     let get = &world.json(["--json", "get", "-r", "projects:/odd", &world.arg("back")])[0];
     assert_eq!(put, get);
-    assert_eq!((&put["symlinks"], &put["failed"]), (&json!(9), &json!(0)));
+    assert_eq!((&put["symlinks"], &put["failed"]), (&json!(10), &json!(0)));
     assert_same(&odd, &world.local("back"));
     // Once more, over what is there.
     world.ok(["put", "-r", &world.arg("odd"), "projects:/odd"]);
@@ -90,6 +90,34 @@ fn a_tree_comes_back_as_it_was() {
     // A link by itself.
     world.ok(["get", "-r", "projects:/odd/loop", &world.arg("loop")]);
     assert_eq!(world.local("loop").read_link().unwrap(), Path::new("loop"));
+}
+
+#[test]
+fn attributes_that_no_local_file_can_have_are_reported() {
+    let world = World::new();
+    world.write("projects:/t/file", b"content");
+    world.ok(["ln", "-s", "file", "projects:/t/link"]);
+    for (at, name) in [
+        ("projects:/t/file", "colour"),
+        ("projects:/t/file", "security.capability"),
+        ("projects:/t/file", "user.kept"),
+        ("projects:/t", "user."),
+    ] {
+        world.ok(["xattr", "set", at, name, "value"]);
+    }
+    let stderr = world.fails(1, ["get", "-r", "projects:/t", &world.arg("t")]);
+    assert_eq!(stderr.lines().count(), 3, "{stderr}");
+    for part in
+        ["/t/file\" the attribute \"colour\"", "\"security.capability\"", "/t\" the attribute \"user.\""]
+    {
+        assert!(stderr.contains(part), "{stderr}");
+    }
+    assert_eq!(fs::read(world.local("t/link")).unwrap(), b"content");
+    assert_eq!(xattrs(&world.local("t/file")), [("user.kept".to_owned(), b"value".to_vec())].into());
+    assert_eq!(leftovers(&world.local("t")), 0);
+    // It is never taken from what it is given to again.
+    world.ok(["put", "-r", &world.arg("t"), "projects:/t"]);
+    assert_eq!(world.ok(["xattr", "list", "projects:/t/file"]), "colour\nsecurity.capability\nuser.kept\n");
 }
 
 #[test]

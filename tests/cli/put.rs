@@ -11,7 +11,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::world::{Nobody, World, files_below, noise, set_mode, set_mtime};
+use crate::world::{Nobody, World, assert_same, files_below, noise, set_mode, set_mtime, set_xattr};
 
 #[test]
 fn one_file() {
@@ -133,6 +133,39 @@ fn a_tree_is_merged_into_what_is_there() {
     assert_eq!(target("projects:/t/shared/link"), "second");
     assert_eq!(target("projects:/t/shared/was file"), "elsewhere");
     assert_eq!(world.cat("projects:/t/blocked"), b"a file is in the way");
+}
+
+#[test]
+fn names_and_attributes_become_those_of_the_tree() {
+    let world = World::new();
+    let (one, other) = (world.local("one"), world.local("other"));
+    // What has one file here has two there, and the other way round.
+    for (root, paired, single) in [(&one, ["a", "b"], ["c", "d"]), (&other, ["c", "d"], ["a", "b"])] {
+        fs::create_dir(root).unwrap();
+        fs::write(root.join(paired[0]), format!("both {root:?}")).unwrap();
+        fs::hard_link(root.join(paired[0]), root.join(paired[1])).unwrap();
+        for name in single {
+            fs::write(root.join(name), format!("{name} {root:?}")).unwrap();
+        }
+        set_xattr(&root.join("a"), &format!("user.of {}", paired[0]), b"1");
+        set_xattr(root, &format!("user.of {}", paired[0]), b"2");
+    }
+    for root in ["one", "other", "other", "one"] {
+        world.ok(["put", "-r", &world.arg(root), "projects:/t"]);
+        world.ok(["get", "-r", "projects:/t", &world.arg("back")]);
+        assert_same(&world.local(root), &world.local("back"));
+        let stat = |name: &str| world.json(["--json", "stat", &format!("projects:/t/{name}")]).remove(0);
+        let ids = ["a", "b", "c", "d"].map(|name| stat(name)["file_id"].clone());
+        assert_eq!((ids[0] == ids[1], ids[2] == ids[3]), (root == "one", root == "other"));
+    }
+    // One by itself.
+    world.ok(["put", &world.arg("one/a"), "projects:/t/c"]);
+    assert_eq!(world.ok(["xattr", "list", "projects:/t/c"]), "user.of a\n");
+    world.ok(["put", &world.arg("one/d"), "projects:/t/c"]);
+    assert_eq!(world.ok(["xattr", "list", "projects:/t/c"]), "");
+    // A file system without attributes.
+    world.ok(["put", "/proc/version", "projects:/t/c"]);
+    assert_eq!(world.cat("projects:/t/c"), fs::read("/proc/version").unwrap());
 }
 
 #[test]

@@ -158,6 +158,11 @@ impl Nobody {
 pub(crate) struct Item {
     mode: u32,
     mtime: (i64, i64),
+    /// Names of a file or link, in and outside the tree.
+    links: u64,
+    /// The first path in the tree that is of the same file.
+    first: PathBuf,
+    xattrs: BTreeMap<String, Vec<u8>>,
     content: Content,
 }
 
@@ -168,9 +173,28 @@ enum Content {
     Link(PathBuf),
 }
 
+/// The extended attributes that users give.
+pub(crate) fn xattrs(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut list = vec![0; 65536];
+    let len = rustix::fs::llistxattr(path, &mut list[..]).unwrap();
+    let names = list[..len].split(|byte| *byte == 0).map(|name| std::str::from_utf8(name).unwrap());
+    let value = |name: &str| {
+        let mut value = vec![0; 65536];
+        let len = rustix::fs::lgetxattr(path, name, &mut value[..]).unwrap();
+        value.truncate(len);
+        (name.to_owned(), value)
+    };
+    names.filter(|name| name.starts_with("user.")).map(value).collect()
+}
+
+pub(crate) fn set_xattr(path: &Path, name: &str, value: &[u8]) {
+    let set = rustix::fs::lsetxattr(path, name, value, rustix::fs::XattrFlags::empty());
+    set.expect("the folder for temporary files must have extended attributes");
+}
+
 /// A whole tree, by path relative to its root; the root itself is the empty path.
 pub(crate) fn tree(root: &Path) -> BTreeMap<PathBuf, Item> {
-    let mut found = BTreeMap::new();
+    let (mut found, mut files) = (BTreeMap::new(), BTreeMap::new());
     let mut pending = vec![root.to_owned()];
     while let Some(path) = pending.pop() {
         let metadata = path.symlink_metadata().unwrap();
@@ -184,7 +208,16 @@ pub(crate) fn tree(root: &Path) -> BTreeMap<PathBuf, Item> {
         };
         let mtime = (metadata.mtime(), metadata.mtime_nsec());
         let relative = path.strip_prefix(root).unwrap().to_owned();
-        found.insert(relative, Item { mode: metadata.mode() & 0o7777, mtime, content });
+        let links = if metadata.is_dir() { 1 } else { metadata.nlink() };
+        files.entry((metadata.dev(), metadata.ino())).or_insert_with(Vec::new).push(relative.clone());
+        let (mode, first) = (metadata.mode() & 0o7777, relative.clone());
+        found.insert(relative, Item { mode, mtime, links, first, xattrs: xattrs(&path), content });
+    }
+    for paths in files.into_values() {
+        let first = paths.iter().min().unwrap().clone();
+        for path in paths {
+            found.get_mut(&path).unwrap().first = first.clone();
+        }
     }
     found
 }
@@ -212,9 +245,10 @@ pub(crate) fn assert_same(one: &Path, other: &Path) {
     }
 }
 
-fn brief(item: &Item) -> (u32, (i64, i64), usize) {
+fn brief(item: &Item) -> String {
     let size = if let Content::File(bytes) = &item.content { bytes.len() } else { 0 };
-    (item.mode, item.mtime, size)
+    let Item { mode, mtime, links, first, xattrs, .. } = item;
+    format!("{mode:o} {mtime:?} {links} {first:?} {:?} {size} bytes", xattrs.keys())
 }
 
 /// Bytes that follow from a seed and do not compress.
@@ -274,6 +308,24 @@ pub(crate) fn build_odd_tree(root: &Path) {
         symlink(target, root.join(name)).unwrap();
     }
     fs::write(root.join("closed/inside"), b"x").unwrap();
+    for (name, other) in [
+        ("deep/er/many 7", "closed/7"),
+        ("deep/er/many 7", "a b/ 7"),
+        ("a b/mode 444", "second"),
+        ("dangling", "deep/dangling too"),
+    ] {
+        fs::hard_link(root.join(name), root.join(other)).unwrap();
+    }
+    for (name, attribute, value) in [
+        ("block", "user.colour", &b"red"[..]),
+        ("block", "user.empty", b""),
+        ("deep/er/many 7", "user.\u{65e5}", b"\0\xff"),
+        ("a b/mode 755", "user.large", &noise(5, 1500)),
+        ("closed", "user.closed", b"a directory's"),
+        ("", "user.root", b"the root's"),
+    ] {
+        set_xattr(&root.join(name), attribute, value);
+    }
     // Content first: it would change the times and may not be allowed any more.
     let mut paths: Vec<PathBuf> = tree(root).into_keys().map(|path| root.join(path)).collect();
     paths.reverse();

@@ -80,14 +80,17 @@ pub(crate) enum Command {
     /// Copy a local file or tree into a filespace
     ///
     /// The copy of LOCAL is NAME:/PATH itself, as with `cp -T`. A file there is replaced, a directory merged
-    /// into; directories above it that are missing are made. Mode bits and modification times are kept.
-    /// Symbolic links named on the command line are followed.
+    /// into; directories above it that are missing are made. Mode bits, modification times and extended
+    /// attributes whose names begin with user. are kept, under the same names. Symbolic links named on the
+    /// command line are followed.
     Put(Put),
     /// Copy a file or tree out of a filespace
     ///
     /// The copy of NAME:/PATH is LOCAL itself, as with `cp -T`. A file there is replaced once the copy is
-    /// whole, a directory merged into; directories above it that are missing are made. Mode bits and
-    /// modification times are kept. Symbolic links named on the command line are followed.
+    /// whole, a directory merged into; directories above it that are missing are made. Mode bits,
+    /// modification times and extended attributes are kept. An attribute that the local file cannot have
+    /// (its name must begin with user.) is reported and left out; the exit status is 1 then. Symbolic links
+    /// named on the command line are followed.
     Get(Get),
     /// Make a directory, and those above it that are missing
     Mkdir(One),
@@ -234,8 +237,9 @@ pub(crate) struct Ls {
 pub(crate) struct Put {
     /// Copy a directory and all that is below it
     ///
-    /// Symbolic links, also LOCAL itself, are copied as links. What cannot be read, has a name that is not
-    /// UTF-8, or is no file, directory or link, is reported and left out; the exit status is 1 then.
+    /// Symbolic links, also LOCAL itself, are copied as links; names of one file in the tree are names of
+    /// one file again. What cannot be read, has a name that is not UTF-8, or is no file, directory or link,
+    /// is reported and left out; the exit status is 1 then.
     #[arg(short)]
     pub(crate) recursive: bool,
     /// What to copy; - is standard input
@@ -250,7 +254,8 @@ pub(crate) struct Get {
     /// Copy a directory and all that is below it
     ///
     /// Symbolic links, also NAME:/PATH itself, are copied as links, and those below LOCAL are never
-    /// followed. What cannot be copied is reported and left out; the exit status is 1 then.
+    /// followed. Names of one file in the tree are names of one file again, where the file system can do
+    /// that. What cannot be copied is reported and left out; the exit status is 1 then.
     #[arg(short)]
     pub(crate) recursive: bool,
     /// A filespace's name and a path in it

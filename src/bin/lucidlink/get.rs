@@ -2,7 +2,7 @@
 //! filespace holds: a directory below the target is entered only if it is one itself, and a name is
 //! replaced, never followed.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, hard_link};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path as LocalPath, PathBuf};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use lucidlink::error::{Error, Status};
-use lucidlink::fs::{Entry, FileSystem, Mode, Path};
+use lucidlink::fs::{Entry, FileSystem, Mode, Path, Xattr};
 use lucidlink::state::is_valid_name;
 use lucidlink::state::value::Kind;
 use nix::fcntl::AT_FDCWD;
@@ -19,8 +19,10 @@ use nix::sys::time::TimeSpec;
 use parking_lot::Mutex;
 
 use crate::args::{Common, Get};
+use crate::attributes;
 use crate::copy::{Count, Kept, THREADS, Trouble, child, pieces};
 use crate::files::print_file;
+use crate::names::Names;
 use crate::output::{Failure, local};
 use crate::scratch::{Scratch, remove_on_signals};
 use crate::session::{Purpose, in_filespace};
@@ -36,7 +38,8 @@ pub(crate) fn get(common: &Common, get: &Get) -> Result<(), Failure> {
         if to_stdout {
             return print_file(fs, &get.remote.path);
         }
-        let copy = Copy { fs, count: Count::new(common), folders: Mutex::default() };
+        let (names, count) = (Names::new(), Count::new(common));
+        let copy = Copy { fs, count, folders: Mutex::default(), names };
         copy.run(get)
     })
 }
@@ -47,6 +50,8 @@ struct Copy<'a> {
     /// Directories whose attributes are set at the end, each behind the one that it is in: what is put into
     /// them would change their times, and their modes may forbid it.
     folders: Mutex<Vec<(PathBuf, Kept)>>,
+    /// By file id.
+    names: Names<u64, PathBuf, Item>,
 }
 
 /// A directory that is being copied.
@@ -59,6 +64,16 @@ struct Folder {
 struct Item {
     folder: Arc<Folder>,
     entry: Entry,
+}
+
+impl Item {
+    fn remote(&self) -> Result<Path, Trouble> {
+        Ok(child(&self.folder.remote, &self.entry.name)?)
+    }
+
+    fn local(&self) -> PathBuf {
+        self.folder.local.join(&self.entry.name)
+    }
 }
 
 impl Copy<'_> {
@@ -106,7 +121,13 @@ impl Copy<'_> {
             Err(e) => return Err(local("write", target, e).into()),
         };
         let first = self.folder(source, &entry, &target)?;
-        work::run(THREADS, first, |item| Ok(self.count.settle(self.item(&item))?.unwrap_or_default()))?;
+        work::run(THREADS, first, |item| Ok(self.count.settle(self.item(item))?.unwrap_or_default()))?;
+        while let Some((first, item)) = self.names.next() {
+            self.count.settle(match first {
+                Some(first) => self.another_name(&first, &item),
+                None => self.item(item).map(drop),
+            })?;
+        }
         for (path, kept) in self.folders.lock().drain(..).rev() {
             let set = set_times(&path, kept)
                 .and_then(|()| std::fs::set_permissions(&path, Permissions::from_mode(kept.mode)));
@@ -131,20 +152,39 @@ impl Copy<'_> {
     }
 
     /// Copies one entry, and finds what is in it.
-    fn item(&self, item: &Item) -> Result<Vec<Item>, Trouble> {
-        let Item { folder, entry } = item;
+    fn item(&self, item: Item) -> Result<Vec<Item>, Trouble> {
+        let Item { folder, entry } = &item;
         if !is_valid_name(&entry.name) {
             let what = format!("the name {:?} in {:?} is none", entry.name, folder.remote.text());
             return Err(Trouble::One(Error::new(Status::Integrity, what)));
         }
-        let source = child(&folder.remote, &entry.name)?;
-        let target = folder.local.join(&entry.name);
+        let (source, target) = (item.remote()?, item.local());
+        let has_others = entry.kind != Kind::Directory && entry.links > 1;
+        let file = has_others.then_some(entry.file_id);
+        self.names.copy(file, &target, item, |item| self.entry(&source, &item.entry, &target))
+    }
+
+    fn entry(&self, source: &Path, entry: &Entry, target: &LocalPath) -> Result<Vec<Item>, Trouble> {
         match entry.kind {
-            Kind::Directory => return self.folder(&source, entry, &target),
-            Kind::Symlink => self.symlink(&source, entry, &target)?,
-            Kind::File | Kind::None => self.file(&source, entry, &target)?,
+            Kind::Directory => return self.folder(source, entry, target),
+            Kind::Symlink => self.symlink(source, entry, target)?,
+            Kind::File | Kind::None => self.file(source, entry, target)?,
         }
         Ok(Vec::new())
+    }
+
+    /// Gives a file or symbolic link that was copied already one more name, or copies it once more where
+    /// the file system has no hard links.
+    fn another_name(&self, first: &LocalPath, item: &Item) -> Result<(), Trouble> {
+        let target = item.local();
+        let Ok(made) = Scratch::new(folder_of(&target), |path| hard_link(first, path)) else {
+            return self.entry(&item.remote()?, &item.entry, &target).map(drop);
+        };
+        made.rename(&target).map_err(|e| unwritable(&target, e))?;
+        let is_symlink = item.entry.kind == Kind::Symlink;
+        let count = if is_symlink { &self.count.symlinks } else { &self.count.files };
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     fn folder(&self, source: &Path, entry: &Entry, target: &LocalPath) -> Result<Vec<Item>, Trouble> {
@@ -164,6 +204,7 @@ impl Copy<'_> {
             // Nobody else may look in before its mode is set.
             Err(_) => DirBuilder::new().mode(0o700).create(target).map_err(|e| unwritable(target, e))?,
         }
+        self.attributes(source, target, File::open(target).as_ref().map_err(|e| e.kind().into()))?;
         self.count.directories.fetch_add(1, Ordering::Relaxed);
         self.folders.lock().push((target.to_owned(), kept(entry)));
         let folder = Arc::new(Folder { remote: source.clone(), local: target.to_owned() });
@@ -176,6 +217,7 @@ impl Copy<'_> {
         let made = made.map_err(|e| unwritable(target, e))?;
         let renamed = set_times(made.path(), kept(entry)).and_then(|()| made.rename(target));
         renamed.map_err(|e| unwritable(target, e))?;
+        self.attributes(source, target, Err(ErrorKind::Unsupported.into()))?;
         self.count.symlinks.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -187,10 +229,39 @@ impl Copy<'_> {
         let made = Scratch::new(folder_of(target), |path| options.open(path));
         let mut made = made.map_err(|e| unwritable(target, e))?;
         self.content(source, made.content(), target)?;
+        // Before the mode, which may forbid it.
+        self.attributes(source, target, Ok(made.content()))?;
         let mode = Permissions::from_mode(kept(entry).mode);
         let whole = made.content().set_permissions(mode);
         let whole = whole.and_then(|()| set_times(made.path(), kept(entry)));
         whole.and_then(|()| made.rename(target)).map_err(|e| unwritable(target, e))
+    }
+
+    /// Gives a copy its extended attributes, and no others. Those that it cannot have are reported; the copy
+    /// stays.
+    fn attributes(&self, source: &Path, target: &LocalPath, to: io::Result<&File>) -> Result<(), Trouble> {
+        let found = self.fs.list_xattrs(source, false)?;
+        if let Ok(to) = to {
+            for (name, _) in attributes::read(to).map_err(|e| unwritable(target, e))? {
+                if !found.iter().any(|xattr| xattr.name == name) {
+                    attributes::remove(to, &name).map_err(|e| unwritable(target, e))?;
+                }
+            }
+        }
+        for Xattr { name, .. } in found {
+            let set = match &to {
+                Ok(to) if attributes::is_local(&name) => {
+                    attributes::set(to, &name, &self.fs.xattr(source, &name, false)?)
+                }
+                Ok(_) => Err(ErrorKind::Unsupported.into()),
+                Err(error) => Err(error.kind().into()),
+            };
+            if let Err(error) = set {
+                let what = format!("cannot give {target:?} the attribute {name:?}");
+                self.count.left_out(&Error::new(Status::Io, what).caused_by(error));
+            }
+        }
+        Ok(())
     }
 
     fn content(&self, source: &Path, to: &mut File, target: &LocalPath) -> Result<(), Trouble> {

@@ -6,14 +6,17 @@
 //! - [`provision`]: workspaces, filespaces, accounts, grants.
 //! - [`files`]: looking at files; making, moving and removing names.
 //! - [`walk`]: looking at whole trees; [`usage`]: how much there is; [`xattr`]: extended attributes.
-//! - [`put`], [`get`]: copying; [`copy`] is what they share, [`work`] their threads, [`scratch`] local files
-//!   that are not whole yet.
+//! - [`put`], [`get`]: copying; [`copy`] is what they share, [`work`] their threads, [`names`] files with
+//!   several names, [`attributes`] extended attributes of local files, [`scratch`] local files that are not
+//!   whole yet.
 //! - [`output`]: what is printed, and the exit status.
 
 mod args;
+mod attributes;
 mod copy;
 mod files;
 mod get;
+mod names;
 mod output;
 mod provision;
 mod put;

@@ -10,13 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use lucidlink::error::{Error, Status};
-use lucidlink::fs::{FileSystem, Mode, Path};
+use lucidlink::fs::{Entry, FileSystem, Mode, Path, Xattr};
+use lucidlink::state::ops::XattrMode;
 use lucidlink::state::value::Kind;
 use parking_lot::Mutex;
 
 use crate::args::{Common, Put};
+use crate::attributes;
 use crate::copy::{Count, Kept, THREADS, Trouble, child, parent, pieces};
 use crate::files::{DIRECTORY_MODE, FILE_MODE};
+use crate::names::Names;
 use crate::output::{Failure, local};
 use crate::session::{Purpose, in_filespace};
 use crate::work;
@@ -33,7 +36,8 @@ pub(crate) fn put(common: &Common, put: &Put) -> Result<(), Failure> {
         return Err(Failure::Usage("standard input is one file; leave out -r".to_owned()));
     }
     in_filespace(common, &put.remote.filespace, Purpose::Copying, |fs| {
-        let copy = Copy { fs, count: Count::new(common), folders: Mutex::default(), large: Mutex::new(()) };
+        let (names, count) = (Names::new(), Count::new(common));
+        let copy = Copy { fs, count, folders: Mutex::default(), names, large: Mutex::new(()) };
         copy.run(put)
     })
 }
@@ -43,6 +47,8 @@ struct Copy<'a> {
     count: Count,
     /// Directories whose attributes are set at the end: what is put into them would change their times.
     folders: Mutex<Vec<(Path, Kept)>>,
+    /// By device and inode.
+    names: Names<(u64, u64), Path, Item>,
     /// Held while a large file is copied.
     large: Mutex<()>,
 }
@@ -52,13 +58,32 @@ struct Folder {
     local: PathBuf,
     remote: Path,
     /// What the target had before.
-    existing: HashMap<String, Kind>,
+    existing: HashMap<String, Entry>,
 }
 
 /// An entry of it.
 struct Item {
     folder: Arc<Folder>,
     name: OsString,
+}
+
+impl Item {
+    fn local(&self) -> PathBuf {
+        self.folder.local.join(&self.name)
+    }
+
+    /// What the target has there already.
+    fn existing(&self) -> Option<&Entry> {
+        self.folder.existing.get(self.name.to_str()?)
+    }
+
+    fn remote(&self) -> Result<Path, Trouble> {
+        let name = self.name.to_str().ok_or_else(|| {
+            let what = format!("cannot put {:?}: its name is not UTF-8; rename it", self.local());
+            Trouble::One(Error::new(Status::InvalidPath, what))
+        })?;
+        Ok(child(&self.folder.remote, name)?)
+    }
 }
 
 impl Copy<'_> {
@@ -111,15 +136,21 @@ impl Copy<'_> {
             self.measure(source);
         }
         let existing = match self.fs.entry(target, metadata.is_dir()) {
-            Ok(entry) => Some(entry.kind),
+            Ok(entry) => Some(entry),
             Err(error) if error.status() == Status::NotFound => None,
             Err(error) => return Err(error.into()),
         };
-        let first = self.entry(source, target, existing)?;
-        work::run(THREADS, first, |item| Ok(self.count.settle(self.item(&item))?.unwrap_or_default()))?;
+        let first = self.entry(source, &metadata, target, existing.as_ref())?;
+        work::run(THREADS, first, |item| Ok(self.count.settle(self.item(item))?.unwrap_or_default()))?;
+        while let Some((first, item)) = self.names.next() {
+            self.count.settle(match first {
+                Some(first) => self.another_name(&first, &item),
+                None => self.item(item).map(drop),
+            })?;
+        }
         let folders = std::mem::take(&mut *self.folders.lock());
         work::run(THREADS, folders, |(path, kept)| {
-            let set = self.fs.set_attributes(&path, kept.into(), false);
+            let set = self.fs.set_attributes(&path, kept.into(), true);
             self.count.settle(set.map_err(Trouble::from))?;
             Ok(Vec::new())
         })
@@ -138,32 +169,49 @@ impl Copy<'_> {
         }
     }
 
-    fn item(&self, item: &Item) -> Result<Vec<Item>, Trouble> {
-        let source = item.folder.local.join(&item.name);
-        let name = item.name.to_str().ok_or_else(|| {
-            let what = format!("cannot put {source:?}: its name is not UTF-8; rename it");
-            Trouble::One(Error::new(Status::InvalidPath, what))
-        })?;
-        let target = child(&item.folder.remote, name)?;
-        self.entry(&source, &target, item.folder.existing.get(name).copied())
+    fn item(&self, item: Item) -> Result<Vec<Item>, Trouble> {
+        let (source, target) = (item.local(), item.remote()?);
+        let metadata = source.symlink_metadata().map_err(|e| unreadable(&source, e))?;
+        let has_others = !metadata.is_dir() && metadata.nlink() > 1;
+        let file = has_others.then(|| (metadata.dev(), metadata.ino()));
+        self.names.copy(file, &target, item, |item| self.entry(&source, &metadata, &target, item.existing()))
+    }
+
+    /// Gives a file or symbolic link that was copied already one more name.
+    fn another_name(&self, first: &Path, item: &Item) -> Result<(), Trouble> {
+        let target = item.remote()?;
+        match item.existing() {
+            Some(there) if there.kind == Kind::Directory => return Err(is_directory(&target)),
+            Some(_) => self.fs.delete(&target)?,
+            None => {}
+        }
+        self.fs.create_hard_link(first, &target)?;
+        let is_symlink = item.local().is_symlink();
+        let count = if is_symlink { &self.count.symlinks } else { &self.count.files };
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Copies one entry, and finds what is in it.
-    fn entry(&self, source: &LocalPath, target: &Path, existing: Option<Kind>) -> Result<Vec<Item>, Trouble> {
-        let metadata = source.symlink_metadata().map_err(|e| unreadable(source, e))?;
+    fn entry(
+        &self,
+        source: &LocalPath,
+        metadata: &Metadata,
+        target: &Path,
+        existing: Option<&Entry>,
+    ) -> Result<Vec<Item>, Trouble> {
         let kind = metadata.file_type();
         if kind.is_dir() {
-            return self.folder(source, &metadata, target, existing);
+            return self.folder(source, metadata, target, existing);
         }
-        if existing == Some(Kind::Directory) {
-            let what = "the target is there and is a directory; remove it";
-            return Err(Error::new(Status::IsADirectory, what).on_path(target.text()).into());
+        if existing.is_some_and(|there| there.kind == Kind::Directory) {
+            return Err(is_directory(target));
         }
         if kind.is_symlink() {
-            self.symlink(source, &metadata, target, existing)?;
+            self.symlink(source, metadata, target, existing.is_some())?;
         } else if kind.is_file() {
-            // The link itself is replaced, not what it leads to.
-            if existing == Some(Kind::Symlink) {
+            // The link itself is replaced, not what it leads to, and one name, not what others show.
+            if existing.is_some_and(|there| there.kind == Kind::Symlink || there.links > 1) {
                 self.fs.delete(target)?;
             }
             // A file that became a link or a pipe meanwhile is neither followed nor waited for.
@@ -187,15 +235,15 @@ impl Copy<'_> {
         source: &LocalPath,
         metadata: &Metadata,
         target: &Path,
-        existing: Option<Kind>,
+        existing: Option<&Entry>,
     ) -> Result<Vec<Item>, Trouble> {
-        let existing = match existing {
+        let existing = match existing.map(|there| there.kind) {
             None => {
                 self.fs.create_dir(target, kept(metadata).mode)?;
                 HashMap::new()
             }
             Some(Kind::Directory) => {
-                self.fs.read_dir(target)?.into_iter().map(|entry| (entry.name, entry.kind)).collect()
+                self.fs.read_dir(target)?.into_iter().map(|entry| (entry.name.clone(), entry)).collect()
             }
             Some(_) => {
                 let what = "the target is there and is not a directory; remove it";
@@ -204,6 +252,9 @@ impl Copy<'_> {
         };
         self.count.directories.fetch_add(1, Ordering::Relaxed);
         self.folders.lock().push((target.clone(), kept(metadata)));
+        let flags = nix::libc::O_NOFOLLOW | nix::libc::O_DIRECTORY;
+        let opened = OpenOptions::new().read(true).custom_flags(flags).open(source);
+        self.attributes(&opened.map_err(|e| unreadable(source, e))?, source, target)?;
         let listed = source.read_dir().and_then(|list| list.map(|e| Ok(e?.file_name())).collect());
         let mut names: Vec<OsString> = listed.map_err(|e| unreadable(source, e))?;
         names.sort_unstable();
@@ -216,14 +267,14 @@ impl Copy<'_> {
         source: &LocalPath,
         metadata: &Metadata,
         target: &Path,
-        existing: Option<Kind>,
+        is_there: bool,
     ) -> Result<(), Trouble> {
         let leads_to = source.read_link().map_err(|e| unreadable(source, e))?;
         let leads_to = leads_to.to_str().ok_or_else(|| {
             let what = format!("cannot put {source:?}: the link's target is not UTF-8");
             Trouble::One(Error::new(Status::InvalidPath, what))
         })?;
-        if existing.is_some() {
+        if is_there {
             self.fs.delete(target)?;
         }
         self.fs.create_symlink(leads_to, target)?;
@@ -242,7 +293,23 @@ impl Copy<'_> {
         let _alone = (metadata.len() >= LARGE).then(|| self.large.lock());
         let kept = kept(metadata);
         self.stream(file, source, target, metadata.len(), kept.mode)?;
+        self.attributes(file, source, target)?;
         Ok(self.fs.set_attributes(target, kept.into(), true)?)
+    }
+
+    /// Gives the copy of a file or directory its extended attributes. Of those that it had, the ones remain
+    /// that no local file can have.
+    fn attributes(&self, file: &File, source: &LocalPath, target: &Path) -> Result<(), Trouble> {
+        let found = attributes::read(file).map_err(|e| unreadable(source, e))?;
+        for Xattr { name, .. } in self.fs.list_xattrs(target, true)? {
+            if attributes::is_local(&name) && !found.iter().any(|(kept, _)| *kept == name) {
+                self.fs.remove_xattr(target, &name, true)?;
+            }
+        }
+        for (name, value) in found {
+            self.fs.set_xattr(target, &name, &value, XattrMode::Either, true)?;
+        }
+        Ok(())
     }
 
     /// Copies what can be read; it is published when all of it is there.
@@ -273,6 +340,11 @@ fn kept(metadata: &Metadata) -> Kept {
 
 fn unreadable(path: &LocalPath, error: io::Error) -> Trouble {
     Trouble::One(local("read", path, error))
+}
+
+fn is_directory(target: &Path) -> Trouble {
+    let what = "the target is there and is a directory; remove it";
+    Error::new(Status::IsADirectory, what).on_path(target.text()).into()
 }
 
 fn special(path: &LocalPath) -> Trouble {
