@@ -27,7 +27,7 @@ Exit status:
 With --json, listings (ls, tree, du, df, xattr list, account list, filespace list) print one object a line, other commands that
 print something print one object; times are RFC 3339 in UTC, modes octal strings. An error is one line
 on stderr: {\"error\":{\"status\":\"LL_ERR_NOT_FOUND\",\"code\":-401,\"message\":\"...\"}}. Commands that print
-nothing print nothing then, but put and get count what they copied.";
+nothing print nothing then, but put, get and cp count what they copied.";
 
 /// A shared, end-to-end encrypted cloud file system, without mounting it
 #[derive(Parser)]
@@ -92,6 +92,13 @@ pub(crate) enum Command {
     /// (its name must begin with user.) is reported and left out; the exit status is 1 then. Symbolic links
     /// named on the command line are followed.
     Get(Get),
+    /// Copy a file or tree inside a filespace
+    ///
+    /// No content is read or written: a copy shares what is stored until one of the two is changed. The copy
+    /// of NAME:/FROM is NAME:/TO itself, as with `cp -T`. A file or symbolic link there is replaced, a
+    /// directory merged into; directories above it that are missing are made. Attributes and times are
+    /// kept. Symbolic links named as NAME:/FROM are followed.
+    Cp(Cp),
     /// Make a directory, and those above it that are missing
     Mkdir(One),
     /// Remove a file, symbolic link or directory
@@ -263,6 +270,22 @@ pub(crate) struct Get {
     pub(crate) remote: Remote,
     /// What to make; - is standard output
     pub(crate) local: PathBuf,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Cp {
+    /// Copy a directory and all that is below it
+    ///
+    /// Symbolic links, also NAME:/FROM itself, are copied as links; names of one file in the tree are names
+    /// of one file again. What cannot be copied is reported and left out; the exit status is 1 then.
+    #[arg(short)]
+    pub(crate) recursive: bool,
+    /// What to copy
+    #[arg(value_name = "NAME:/FROM")]
+    pub(crate) from: Remote,
+    /// The path of the copy, in the same filespace
+    #[arg(value_name = "NAME:/TO")]
+    pub(crate) to: Remote,
 }
 
 #[derive(clap::Args)]

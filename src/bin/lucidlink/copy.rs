@@ -1,4 +1,4 @@
-//! What `put` and `get` have in common: pieces of files, what one failure means for the rest, the count,
+//! What `put`, `get` and `cp` have in common: pieces of files, what one failure means for the rest, the count,
 //! and progress on a terminal.
 
 use std::io::{self, IsTerminal};
@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use lucidlink::error::{Error, Status};
-use lucidlink::fs::{self, Attributes};
+use lucidlink::fs::{self, Attributes, FileSystem};
 use serde_json::json;
 
 use crate::args::Common;
+use crate::files::DIRECTORY_MODE;
 use crate::output::{Failure, Output, complain};
 
 /// Threads that copy. More than processors: they wait for the log, and what waits at the same time is
@@ -85,6 +86,15 @@ pub(crate) fn parent(path: &fs::Path) -> Option<fs::Path> {
     let mut names: Vec<&str> = path.names().collect();
     names.pop()?;
     fs::Path::parse(&format!("/{}", names.join("/"))).ok()
+}
+
+/// Makes the directories above a path that are missing.
+pub(crate) fn make_parents(fs: &FileSystem, path: &fs::Path) -> Result<(), Error> {
+    let Some(above) = parent(path) else { return Ok(()) };
+    match fs.entry(&above, true) {
+        Err(error) if error.status() == Status::NotFound => fs.create_dir(&above, DIRECTORY_MODE),
+        found => found.map(drop),
+    }
 }
 
 /// What is kept of a file, directory or symbolic link beside its content.

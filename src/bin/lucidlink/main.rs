@@ -6,7 +6,7 @@
 //! - [`provision`]: workspaces, filespaces, accounts, grants.
 //! - [`files`]: looking at files; making, moving and removing names.
 //! - [`walk`]: looking at whole trees; [`usage`]: how much there is; [`xattr`]: extended attributes.
-//! - [`put`], [`get`]: copying; [`copy`] is what they share, [`work`] their threads, [`names`] files with
+//! - [`put`], [`get`], [`cp`]: copying; [`copy`] is what they share, [`work`] their threads, [`names`] files with
 //!   several names, [`attributes`] extended attributes of local files, [`scratch`] local files that are not
 //!   whole yet.
 //! - [`output`]: what is printed, and the exit status.
@@ -14,6 +14,7 @@
 mod args;
 mod attributes;
 mod copy;
+mod cp;
 mod files;
 mod get;
 mod names;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         Command::Cat(one) => files::cat(common, &one.at),
         Command::Put(put) => put::put(common, put),
         Command::Get(get) => get::get(common, get),
+        Command::Cp(cp) => cp::cp(common, cp),
         Command::Mkdir(one) => files::mkdir(common, &one.at),
         Command::Rm(rm) => files::rm(common, rm),
         Command::Mv(mv) => files::mv(common, mv),

@@ -17,8 +17,8 @@ use parking_lot::Mutex;
 
 use crate::args::{Common, Put};
 use crate::attributes;
-use crate::copy::{Count, Kept, THREADS, Trouble, child, parent, pieces};
-use crate::files::{DIRECTORY_MODE, FILE_MODE};
+use crate::copy::{Count, Kept, THREADS, Trouble, child, make_parents, pieces};
+use crate::files::FILE_MODE;
 use crate::names::Names;
 use crate::output::{Failure, local};
 use crate::session::{Purpose, in_filespace};
@@ -89,22 +89,13 @@ impl Item {
 impl Copy<'_> {
     fn run(self, put: &Put) -> Result<(), Failure> {
         let (source, target) = (&*put.local, &put.remote.path);
-        self.make_parents(target)?;
+        make_parents(self.fs, target)?;
         if put.recursive {
             self.tree(source, target)?;
         } else {
             self.one(source, target)?;
         }
         self.count.finish()
-    }
-
-    /// Makes the directories above the target that are missing.
-    fn make_parents(&self, target: &Path) -> Result<(), Error> {
-        let Some(above) = parent(target) else { return Ok(()) };
-        match self.fs.entry(&above, true) {
-            Err(error) if error.status() == Status::NotFound => self.fs.create_dir(&above, DIRECTORY_MODE),
-            found => found.map(drop),
-        }
     }
 
     /// Copies what a path leads to, which may be a pipe.
