@@ -1,4 +1,4 @@
-# What one does daily with liblucidlink. build/ is laid out as an installed prefix: bin, include, lib.
+# What one does daily with liblucidlink. build/ is laid out as an installed prefix: bin, include, lib, share.
 
 CARGO ?= cargo
 PREFIX ?= /usr/local
@@ -36,6 +36,10 @@ library:
 	scripts/static-library $(SHARED) $(LIBRARY)/release/liblucidlink.a build/lib/liblucidlink.a
 	install -C -m 644 include/lucidlink.h include/lucidlink.hpp build/include
 	install -C -m 755 $(TOOL) build/bin/lucidlink
+	rm -rf build/share
+	mkdir -p build/share/man/man1 build/share/bash-completion/completions
+	$(TOOL) man build/share/man/man1
+	$(TOOL) completions bash > build/share/bash-completion/completions/lucidlink
 	install -C -m 644 cmake/lucidlink-config.cmake build/lib/cmake/lucidlink/lucidlink-config.cmake
 	sed 's/@VERSION@/$(VERSION)/' cmake/lucidlink-config-version.cmake.in \
 	    > build/lib/cmake/lucidlink/lucidlink-config-version.cmake
@@ -115,7 +119,8 @@ docs:
 install:
 	test -e $(SHARED) || $(MAKE) library
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/include' \
-	    '$(DESTDIR)$(PREFIX)/lib/cmake/lucidlink' '$(DESTDIR)$(PREFIX)/lib/pkgconfig'
+	    '$(DESTDIR)$(PREFIX)/lib/cmake/lucidlink' '$(DESTDIR)$(PREFIX)/lib/pkgconfig' \
+	    '$(DESTDIR)$(PREFIX)/share/man/man1' '$(DESTDIR)$(PREFIX)/share/bash-completion/completions'
 	install -m 755 build/bin/lucidlink '$(DESTDIR)$(PREFIX)/bin'
 	install -m 644 build/include/lucidlink.h build/include/lucidlink.hpp '$(DESTDIR)$(PREFIX)/include'
 	install -m 755 $(SHARED) '$(DESTDIR)$(PREFIX)/lib'
@@ -123,3 +128,6 @@ install:
 	install -m 644 build/lib/liblucidlink.a '$(DESTDIR)$(PREFIX)/lib'
 	install -m 644 build/lib/cmake/lucidlink/*.cmake '$(DESTDIR)$(PREFIX)/lib/cmake/lucidlink'
 	install -m 644 build/lib/pkgconfig/lucidlink.pc '$(DESTDIR)$(PREFIX)/lib/pkgconfig'
+	install -m 644 build/share/man/man1/*.1 '$(DESTDIR)$(PREFIX)/share/man/man1'
+	install -m 644 build/share/bash-completion/completions/lucidlink \
+	    '$(DESTDIR)$(PREFIX)/share/bash-completion/completions'

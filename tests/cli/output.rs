@@ -37,6 +37,9 @@ fn help_and_version() {
         "quota",
         "sync",
         "xattr",
+        "cp",
+        "completions",
+        "man",
     ] {
         let usage = world.ok(["help", command]);
         assert!(usage.contains(&format!("Usage: lucidlink {command}")), "{command}");
@@ -50,6 +53,44 @@ fn help_and_version() {
     world.fails(2, []);
     world.fails(2, ["nothing"]);
     world.fails(2, ["ls", "--nothing", "projects:/"]);
+}
+
+#[test]
+fn manual_pages() {
+    let world = World::new();
+    let folder = world.local("man");
+    world.fails(4, ["man", &world.arg("man")]);
+    fs::create_dir(&folder).unwrap();
+    assert_eq!(world.ok(["man", &world.arg("man")]), "");
+    let page = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    assert!(page("lucidlink.1").contains("LUCIDLINK_WORKSPACE_URL") && page("lucidlink.1").contains("put"));
+    assert!(page("lucidlink-put.1").contains("standard input"));
+    assert!(page("lucidlink-xattr-set.1").contains("VALUE"));
+    for page in folder.read_dir().unwrap() {
+        let text = fs::read_to_string(page.unwrap().path()).unwrap();
+        assert!(!text.contains(&world.token) && !text.contains(&world.url()), "it shows the environment");
+    }
+}
+
+#[test]
+fn completions() {
+    let world = World::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = world.ok(["completions", shell]);
+        assert!(script.contains("truncate") && script.contains("expires"), "{shell}");
+        assert!(!script.contains(&world.token) && !script.contains(&world.url()), "it shows the environment");
+    }
+    world.fails(2, ["completions", "cmd.exe"]);
+    // As bash asks for them when a user has typed this much.
+    let mut bash = Command::new("bash");
+    bash.args(["--norc", "-c"]);
+    bash.arg(
+        "source <(\"$TOOL\" completions bash); COMP_WORDS=(lucidlink acc); COMP_CWORD=1; \
+         _lucidlink lucidlink acc lucidlink; echo \"${COMPREPLY[@]}\"",
+    );
+    let output = bash.env("TOOL", env!("CARGO_BIN_EXE_lucidlink")).output().expect("bash: install it");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "account\n");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use lucidlink::state::value::Role;
 
 use crate::remote::Remote;
@@ -134,6 +135,18 @@ pub(crate) enum Command {
     /// Show, set and remove extended attributes; symbolic links are followed
     #[command(subcommand)]
     Xattr(Xattr),
+    /// Print what makes a shell complete the command line
+    ///
+    /// For bash: source <(lucidlink completions bash)
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages, one for each command, into a folder
+    Man {
+        /// The folder; it must be there
+        folder: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]

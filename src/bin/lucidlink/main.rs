@@ -9,6 +9,7 @@
 //! - [`put`], [`get`], [`cp`]: copying; [`copy`] is what they share, [`work`] their threads, [`names`] files with
 //!   several names, [`attributes`] extended attributes of local files, [`scratch`] local files that are not
 //!   whole yet.
+//! - [`manual`]: manual pages and what shells complete, both made of [`args`].
 //! - [`output`]: what is printed, and the exit status.
 
 mod args;
@@ -17,6 +18,7 @@ mod copy;
 mod cp;
 mod files;
 mod get;
+mod manual;
 mod names;
 mod output;
 mod provision;
@@ -66,6 +68,8 @@ fn main() -> ExitCode {
         Command::Quota(quota) => usage::quota(common, quota),
         Command::Sync { filespace } => usage::sync(common, filespace),
         Command::Xattr(command) => xattr::xattr(common, command),
+        Command::Completions { shell } => manual::completions(*shell),
+        Command::Man { folder } => manual::pages(folder),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
