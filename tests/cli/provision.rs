@@ -1,10 +1,14 @@
 //! `workspace`, `filespace`, `account` and `grant`.
 
-use std::process::Command;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, files_below, noise};
 
 fn is_token(text: &str) -> bool {
     let hex = |t: &str, len| t.len() == len && t.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
@@ -162,4 +166,49 @@ fn an_account_whose_name_is_taken_is_refused_by_name() {
     assert!(stderr.contains("there is an account \"ann\" already"), "{stderr}");
     world.ok(["account", "revoke", "ann"]);
     world.ok(["account", "create", "ann", "--role", "writer"]);
+}
+
+#[test]
+fn forks_are_shown_and_accepted() {
+    let world = World::new();
+    world.write("projects:/kept", b"kept");
+    assert_eq!(world.ok(["filespace", "fork", "projects"]), "none\n");
+    let saved: Vec<(PathBuf, Vec<u8>)> = files_below(&world.local("ws/filespaces"))
+        .into_iter()
+        .filter(|file| file.parent().unwrap().ends_with("log"))
+        .map(|file| (file.clone(), fs::read(file).unwrap()))
+        .collect();
+    world.write("projects:/gone", b"gone");
+    let mut old = world.command(["put", "-", "projects:/from before"]);
+    let mut old = old.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = old.stdin.take().unwrap();
+    // More than the pipe and a piece hold: it has linked the filespace.
+    stdin.write_all(&noise(1, 4 << 20)).unwrap();
+
+    // The log is set back below it.
+    for (path, bytes) in &saved {
+        let file = OpenOptions::new().write(true).open(path).unwrap();
+        file.write_all_at(bytes, 0).unwrap();
+        file.set_len(bytes.len() as u64).unwrap();
+    }
+    for n in 0..3 {
+        world.write(&format!("projects:/new {n}"), b"new");
+    }
+    drop(stdin);
+    let refused = old.wait_with_output().unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+
+    let stderr = world.fails(1, ["ls", "projects:/"]);
+    let position = world.ok(["filespace", "fork", "projects"]).trim_end().to_owned();
+    assert!(stderr.contains(&format!("fork at position {position}")), "{stderr}");
+    let expected = json!({"name": "projects", "position": position.parse::<u64>().unwrap()});
+    assert_eq!(world.json(["filespace", "fork", "--json", "projects"]), [expected]);
+    world.fails(1, ["filespace", "accept-fork", "projects", "1"]);
+    world.fails(2, ["filespace", "accept-fork", "projects", "none"]);
+    world.fails(2, ["filespace", "accept-fork", "projects"]);
+    world.fails(4, ["filespace", "accept-fork", "nothing", &position]);
+    assert_eq!(world.ok(["filespace", "accept-fork", "projects", &position]), "");
+    assert_eq!(world.json(["filespace", "fork", "--json", "projects"])[0]["position"], Value::Null);
+    assert_eq!(world.ok(["ls", "projects:/"]), "kept\nnew 0\nnew 1\nnew 2\n");
+    world.fails(4, ["filespace", "fork", "nothing"]);
 }

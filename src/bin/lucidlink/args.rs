@@ -62,7 +62,7 @@ pub(crate) enum Command {
     /// Make workspaces
     #[command(subcommand)]
     Workspace(Workspace),
-    /// Make, list, rename and delete filespaces
+    /// Make, list, rename and delete filespaces; accept forks
     #[command(subcommand)]
     Filespace(Filespace),
     /// Make, list and revoke accounts
@@ -179,6 +179,24 @@ pub(crate) enum Filespace {
     Delete {
         /// Its name
         name: String,
+    },
+    /// Print where the log of a filespace has a fork that nobody has accepted, or none
+    ///
+    /// Somebody wrote there who saw another log: what was stored before was changed, cut or exchanged.
+    /// Nothing takes effect behind it.
+    Fork {
+        /// Its name
+        name: String,
+    },
+    /// Go on behind a fork, with what the log has now
+    ///
+    /// Look first at what is in the filespace now, and in its backup: what was written to the other log
+    /// stays without effect.
+    AcceptFork {
+        /// The filespace's name
+        name: String,
+        /// Where the fork is, as `filespace fork` prints it
+        position: u64,
     },
 }
 

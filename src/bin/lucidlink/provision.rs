@@ -1,6 +1,7 @@
 //! Workspaces, filespaces, accounts and grants.
 
 use lucidlink::env::Env;
+use lucidlink::ids::Seq;
 use lucidlink::state::value::Role;
 use lucidlink::workspace::{AccountInfo, Workspace};
 use serde_json::{Value, json};
@@ -24,6 +25,12 @@ pub(crate) fn filespace(common: &Common, command: &Filespace) -> Result<(), Fail
         Filespace::List => list_filespaces(common, workspace),
         Filespace::Rename { name, new_name } => Ok(workspace.rename_filespace(name, new_name)?),
         Filespace::Delete { name } => Ok(workspace.delete_filespace(name)?),
+        Filespace::Fork { name } => {
+            let position = workspace.fork(name)?.map(|at| at.0);
+            let text = position.map_or("none".to_owned(), |position| position.to_string());
+            print_one(common, &text, || json!({"name": name, "position": position}))
+        }
+        Filespace::AcceptFork { name, position } => Ok(workspace.accept_fork(name, Seq(*position))?),
     })
 }
 
