@@ -1658,8 +1658,7 @@ void ll_workspace_free(ll_workspace handle);
  * Makes a workspace, and its first admin with a token. The token is the only copy there is: keep it, and
  * mint a second admin.
  *
- * @param url Where: file:///folder. The folder is made if it is missing; there must be no workspace in
- * it.
+ * @param url Where: file:///folder. The folder is made if it is missing; else it must be empty.
  * @param name What it is called: 1 to 255 bytes without control characters, '/', ':' and '@'.
  * @param token Receives the token, NUL-terminated.
  * @param cap Bytes that `token` has, at least LL_TOKEN_SIZE.
@@ -1667,7 +1666,7 @@ void ll_workspace_free(ll_workspace handle);
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
  * Errors: LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_VALUE (url), LL_ERR_BUFFER_TOO_SMALL, LL_ERR_EXISTS,
- * LL_ERR_STORE_UNSUITABLE, LL_ERR_IO, LL_ERR_NO_SPACE. @since 0.1.0
+ * LL_ERR_NOT_EMPTY (files that are no workspace), LL_ERR_STORE_UNSUITABLE, LL_ERR_IO, LL_ERR_NO_SPACE. @since 0.1.0
  */
 LL_API
 ll_status ll_workspace_create(const char *url,

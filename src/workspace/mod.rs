@@ -15,7 +15,8 @@ mod name;
 pub mod ops;
 pub mod state;
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -77,11 +78,12 @@ pub struct FilespaceInfo {
 }
 
 impl Workspace {
-    /// Makes a workspace in a folder that has none, and its first admin, whose token is returned: the only
-    /// copy there is.
+    /// Makes a workspace in a folder that is new or empty, and its first admin, whose token is returned: the
+    /// only copy there is.
     pub fn create(location: &Location, name: &str, env: &Env, timeout: Duration) -> Result<Token> {
         let folder = location.folder();
         name::check(name)?;
+        check_vacant(folder)?;
         let secret = Key32::random(env)?;
         let root = SigningKey::root(&secret)?;
         let now = env.clock.now();
@@ -359,6 +361,23 @@ impl Workspace {
             }
         }
     }
+}
+
+/// Refuses a folder with files that are no workspace's. One that cannot be listed, or made, is left to
+/// whoever makes the log in it.
+fn check_vacant(folder: &Path) -> Result<()> {
+    // A log, also an old one, is looked at when this one is made. The next are what an attempt leaves that
+    // died, or makes beside this one; the last is what a new file system has.
+    const OWN: [&str; 5] = ["log", "log.sqlite", "grants", "filespaces", "lost+found"];
+    let is_foreign =
+        |name: &OsStr| !OWN.iter().any(|own| name == *own) && !name.as_encoded_bytes().starts_with(b".log-");
+    let listed = folder.read_dir().into_iter().flatten().flatten();
+    let Some(found) = listed.map(|entry| entry.file_name()).find(|name| is_foreign(name)) else {
+        return Ok(());
+    };
+    let (place, found) = (folder.display(), Path::new(&found).display());
+    let what = format!("{place} is not empty (there is {found}) and is no workspace; name a new folder");
+    Err(Error::new(Status::NotEmpty, what))
 }
 
 fn refused(refusal: state::WorkspaceRefusal) -> Error {

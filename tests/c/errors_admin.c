@@ -143,6 +143,11 @@ static void errors_of_workspace_create(const struct world *world)
     FAILS(LL_ERR_EXISTS, "/workspace", ll_workspace_create, (world->url, "w", token, size, NULL, ERR));
     snprintf(url, sizeof url, "%s/log/head/below", world->url);
     FAILS(LL_ERR_IO, "", ll_workspace_create, (url, "w", token, size, NULL, ERR));
+    /* The folder above has the workspace's in it, and is none. */
+    snprintf(url, sizeof url, "file://%s", world->folder);
+    FAILS(LL_ERR_NOT_EMPTY, "name a new folder", ll_workspace_create, (url, "w", token, size, NULL, ERR));
+    snprintf(url, sizeof url, "%s/log", world->folder);
+    CHECK(access(url, F_OK) != 0);
 }
 
 static void errors_of_authentication(const struct world *world, const struct session *admin)

@@ -1,7 +1,9 @@
 //! `workspace`, `filespace`, `account` and `grant`.
 
+use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -211,4 +213,41 @@ fn forks_are_shown_and_accepted() {
     assert_eq!(world.json(["filespace", "fork", "--json", "projects"])[0]["position"], Value::Null);
     assert_eq!(world.ok(["ls", "projects:/"]), "kept\nnew 0\nnew 1\nnew 2\n");
     world.fails(4, ["filespace", "fork", "nothing"]);
+}
+
+#[test]
+fn a_workspace_is_made_in_a_folder_that_has_nothing_else() {
+    let world = World::new();
+    let create = |folder: &str, status| {
+        let url = format!("file://{}", world.arg(folder));
+        let output = world.run(["--url", &url, "workspace", "create", "--name", "w"]);
+        assert_eq!(output.status.code(), Some(status), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    fs::create_dir_all(world.local("full")).unwrap();
+    fs::write(world.local("full/.hidden"), b"x").unwrap();
+    let stderr = create("full", 1);
+    assert!(stderr.contains("/full is not empty") && stderr.contains(".hidden"), "{stderr}");
+    assert_eq!(world.local("full").read_dir().unwrap().count(), 1);
+    assert!(create("ws", 1).contains("there is a workspace"));
+    // A new file system, and what an attempt leaves that is killed.
+    for name in ["disk/lost+found", "died/.log-abc", "died/grants/x", "empty"] {
+        fs::create_dir_all(world.local(name)).unwrap();
+    }
+    for folder in ["disk", "died", "empty"] {
+        create(folder, 0);
+    }
+}
+
+#[test]
+fn a_usage_line_asks_for_nothing_that_the_environment_gives() {
+    let world = World::new();
+    let stderr = world.fails(2, ["ls"]);
+    assert!(stderr.contains("Usage: lucidlink ls <NAME:/PATH>\n"), "{stderr}");
+    for variable in ["LUCIDLINK_WORKSPACE_URL", "LUCIDLINK_TOKEN"] {
+        let mut command = world.command(["filespace", "list"]);
+        let output = command.env(variable, OsStr::from_bytes(b"file:///\xff")).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8(output.stderr).unwrap().contains(&format!("{variable} is not UTF-8")));
+    }
 }

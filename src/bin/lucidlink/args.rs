@@ -1,5 +1,6 @@
 //! What can be said on the command line.
 
+use std::env::VarError;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -7,6 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use lucidlink::state::value::Role;
 
+use crate::output::Failure;
 use crate::remote::Remote;
 use crate::size::{Limit, Size};
 
@@ -43,18 +45,43 @@ pub(crate) struct Args {
 /// What every command takes.
 #[derive(clap::Args)]
 pub(crate) struct Common {
-    /// Where the workspace is, for example file:///srv/workspace
-    #[arg(long, global = true, env = "LUCIDLINK_WORKSPACE_URL", hide_env_values = true)]
-    pub(crate) url: Option<String>,
-    /// The token of the account to work as
-    #[arg(long, global = true, env = "LUCIDLINK_TOKEN", hide_env_values = true)]
-    pub(crate) token: Option<String>,
+    /// Where the workspace is, for example file:///srv/workspace [env: LUCIDLINK_WORKSPACE_URL]
+    #[arg(long, global = true)]
+    url: Option<String>,
+    /// The token of the account to work as [env: LUCIDLINK_TOKEN]
+    #[arg(long, global = true)]
+    token: Option<String>,
     /// Print JSON, also for errors
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Show no progress
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+}
+
+impl Common {
+    /// Where the workspace is, if anybody says so.
+    pub(crate) fn url(&self) -> Result<Option<String>, Failure> {
+        given(self.url.as_ref(), "LUCIDLINK_WORKSPACE_URL")
+    }
+
+    pub(crate) fn token(&self) -> Result<Option<String>, Failure> {
+        given(self.token.as_ref(), "LUCIDLINK_TOKEN")
+    }
+}
+
+/// An option, or the variable that stands for it. clap would do it, but show in each usage line what the
+/// environment gives as if it were to be typed.
+fn given(option: Option<&String>, variable: &str) -> Result<Option<String>, Failure> {
+    let given = match option {
+        Some(text) => Some(text.clone()),
+        None => match std::env::var(variable) {
+            Ok(text) => Some(text),
+            Err(VarError::NotPresent) => None,
+            Err(VarError::NotUnicode(_)) => return Err(Failure::Usage(format!("{variable} is not UTF-8"))),
+        },
+    };
+    Ok(given.filter(|text| !text.is_empty()))
 }
 
 #[derive(Subcommand)]

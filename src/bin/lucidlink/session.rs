@@ -40,10 +40,10 @@ impl Purpose {
 pub(crate) fn config(common: &Common) -> Result<Config, Failure> {
     let mut config = Config::default();
     config.set("memory.limit", MEMORY_LIMIT)?;
-    if let Some(url) = common.url.as_deref().filter(|url| !url.is_empty()) {
+    if let Some(url) = common.url()? {
         // The configuration says only what would be right; this says what is wrong.
-        Location::parse(url).map_err(|e| Failure::Usage(e.to_string()))?;
-        config.set("workspace.url", url)?;
+        Location::parse(&url).map_err(|e| Failure::Usage(e.to_string()))?;
+        config.set("workspace.url", &url)?;
     }
     Ok(config)
 }
@@ -89,11 +89,9 @@ fn with_daemon(
     work: impl FnOnce(&Daemon, &Workspace) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let token = common
-        .token
-        .as_deref()
-        .filter(|token| !token.is_empty())
+        .token()?
         .ok_or_else(|| Failure::Usage("no token: set LUCIDLINK_TOKEN or give --token".to_owned()))?;
-    let token = Token::parse(token)?;
+    let token = Token::parse(&token)?;
     let config = config(common)?;
     let storage = StorageMode::Sandboxed { parent: config.cache_location() };
     let daemon = Daemon::new(config, storage, Env::system());
