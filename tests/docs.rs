@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use lucidlink::daemon::config::KEYS;
+
 /// The documents, with what is in them.
 fn documents() -> Vec<(PathBuf, String)> {
     files("docs", &["md"]).into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
@@ -153,4 +155,19 @@ fn every_name_of_the_c_interface_exists() {
             assert!(known.contains(&name), "{}: the header has no {name}", path.display());
         }
     }
+}
+
+#[test]
+fn the_table_of_settings_is_what_the_library_has() {
+    let text = fs::read_to_string("docs/c-conventions.md").unwrap();
+    let section = between(&text, "### Settings\n", "\n### ").next().unwrap();
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    let expected: Vec<String> = KEYS
+        .iter()
+        .map(|info| {
+            let default = if info.default.is_empty() { String::new() } else { format!("`{}`", info.default) };
+            format!("| `{}` | {} | {default} | {} |", info.key, info.kind, info.meaning)
+        })
+        .collect();
+    assert_eq!(rows, expected);
 }

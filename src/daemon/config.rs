@@ -19,7 +19,7 @@ pub struct KeyInfo {
     pub default: &'static str,
     /// What it means, with units and range.
     pub meaning: &'static str,
-    check: fn(&str) -> Result<(), &'static str>,
+    check: fn(&str) -> Result<(), String>,
 }
 
 /// Every key there is.
@@ -46,7 +46,10 @@ pub const KEYS: &[KeyInfo] = &[
         meaning: "Bytes of stored content kept sealed in the daemon's storage folder, for all its filespaces \
                   together, in MB (2^20 bytes): 0 for none, or 32 to 1048576. It pays where the workspace is \
                   slower than the storage folder.",
-        check: |v| if v == "0" { Ok(()) } else { range(v, disk::MIN_LIMIT >> 20, 1 << 20) },
+        check: |v| match v {
+            "0" => Ok(()),
+            _ => range(v, disk::MIN_LIMIT >> 20, 1 << 20).map_err(|expected| format!("0 or {expected}")),
+        },
     },
     KeyInfo {
         key: "memory.limit",
@@ -70,7 +73,7 @@ pub const KEYS: &[KeyInfo] = &[
         meaning: "Where the workspace is: file:///folder. Default: the environment variable \
                   LUCIDLINK_WORKSPACE_URL, else the folder lucidlink/workspace in $XDG_DATA_HOME or \
                   ~/.local/share.",
-        check: |v| Location::parse(v).map(drop).map_err(|_| "a URL such as file:///folder"),
+        check: |v| Location::parse(v).map(drop).map_err(|_| "a URL such as file:///folder".to_owned()),
     },
 ];
 
@@ -162,17 +165,17 @@ fn info(key: &str) -> Result<&'static KeyInfo> {
     })
 }
 
-fn boolean(value: &str) -> Result<(), &'static str> {
-    if matches!(value, "true" | "false") { Ok(()) } else { Err("true or false") }
+fn boolean(value: &str) -> Result<(), String> {
+    if matches!(value, "true" | "false") { Ok(()) } else { Err("true or false".to_owned()) }
 }
 
-fn absolute(value: &str) -> Result<(), &'static str> {
-    if value.starts_with('/') { Ok(()) } else { Err("an absolute path") }
+fn absolute(value: &str) -> Result<(), String> {
+    if value.starts_with('/') { Ok(()) } else { Err("an absolute path".to_owned()) }
 }
 
-fn range(value: &str, low: u64, high: u64) -> Result<(), &'static str> {
+fn range(value: &str, low: u64, high: u64) -> Result<(), String> {
     let fits = value.parse().is_ok_and(|n| (low..=high).contains(&n));
-    if fits { Ok(()) } else { Err("a whole number in the range that its description gives") }
+    if fits { Ok(()) } else { Err(format!("a whole number from {low} to {high}")) }
 }
 
 #[cfg(test)]
@@ -186,6 +189,18 @@ mod tests {
             assert!(info.default.is_empty() || (info.check)(info.default).is_ok(), "{}", info.key);
             assert!(info.meaning.len() > 20 && ["string", "integer", "boolean"].contains(&info.kind));
             assert_eq!(Config::default().get(info.key).unwrap(), info.default);
+        }
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_told_the_range_that_its_description_gives() {
+        let limits = "32 to 1048576";
+        for (key, range) in
+            [("memory.limit", limits), ("fs.cache.size", limits), ("network.timeout", "1 to 3600")]
+        {
+            let error = Config::default().set(key, "9999999").unwrap_err().to_string();
+            let meaning = info(key).unwrap().meaning;
+            assert!(error.contains(key) && error.contains(range) && meaning.contains(range), "{error}");
         }
     }
 

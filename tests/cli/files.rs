@@ -123,3 +123,25 @@ fn mkdir_rm_and_mv() {
     world.fails(4, ["rm", "-r", "projects:/file"]);
     world.fails(1, ["rm", "-r", "projects:/"]);
 }
+
+#[test]
+fn what_mv_refuses_names_the_path_that_is_to_blame() {
+    let world = populated();
+    world.ok(["mkdir", "projects:/d/sub/in"]);
+    world.ok(["mkdir", "projects:/empty"]);
+    for (from, to, blamed) in [
+        ("/d/file", "/no/x", "/no/x"),
+        ("/d/file", "/d/sub", "/d/sub"),
+        ("/d/sub", "/d/file", "/d/file"),
+        ("/empty", "/d/sub", "/d/sub"),
+        ("/d", "/d/sub/x", "/d/sub/x"),
+        ("/d/file", "/d/file/x", "/d/file/x"),
+        ("/d/file", "/new/", "/new/"),
+        ("/nothing", "/x", "/nothing"),
+        ("/", "/x", "/"),
+    ] {
+        let output = world.run(["mv", &format!("projects:{from}"), &format!("projects:{to}")]);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.ends_with(&format!(": \"{blamed}\"\n")), "{from} {to}: {stderr}");
+    }
+}
