@@ -158,10 +158,8 @@ impl Nobody {
 pub(crate) struct Item {
     mode: u32,
     mtime: (i64, i64),
-    /// Names of a file or link, in and outside the tree.
-    links: u64,
-    /// The first path in the tree that is of the same file.
-    first: PathBuf,
+    /// The paths in the tree that are of the same file. (What others it has outside is not looked at.)
+    names: Vec<PathBuf>,
     xattrs: BTreeMap<String, Vec<u8>>,
     content: Content,
 }
@@ -208,15 +206,14 @@ pub(crate) fn tree(root: &Path) -> BTreeMap<PathBuf, Item> {
         };
         let mtime = (metadata.mtime(), metadata.mtime_nsec());
         let relative = path.strip_prefix(root).unwrap().to_owned();
-        let links = if metadata.is_dir() { 1 } else { metadata.nlink() };
         files.entry((metadata.dev(), metadata.ino())).or_insert_with(Vec::new).push(relative.clone());
-        let (mode, first) = (metadata.mode() & 0o7777, relative.clone());
-        found.insert(relative, Item { mode, mtime, links, first, xattrs: xattrs(&path), content });
+        let mode = metadata.mode() & 0o7777;
+        found.insert(relative, Item { mode, mtime, names: Vec::new(), xattrs: xattrs(&path), content });
     }
-    for paths in files.into_values() {
-        let first = paths.iter().min().unwrap().clone();
-        for path in paths {
-            found.get_mut(&path).unwrap().first = first.clone();
+    for mut names in files.into_values() {
+        names.sort();
+        for name in &names {
+            found.get_mut(name).unwrap().names = names.clone();
         }
     }
     found
@@ -247,8 +244,8 @@ pub(crate) fn assert_same(one: &Path, other: &Path) {
 
 fn brief(item: &Item) -> String {
     let size = if let Content::File(bytes) = &item.content { bytes.len() } else { 0 };
-    let Item { mode, mtime, links, first, xattrs, .. } = item;
-    format!("{mode:o} {mtime:?} {links} {first:?} {:?} {size} bytes", xattrs.keys())
+    let Item { mode, mtime, names, xattrs, .. } = item;
+    format!("{mode:o} {mtime:?} {names:?} {:?} {size} bytes", xattrs.keys())
 }
 
 /// Bytes that follow from a seed and do not compress.
