@@ -6,8 +6,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::ops::{AddAccount, AddFilespace, DropFilespace, RenameFilespace, RevokeAccount, WorkspaceOp};
-use super::{FilespaceInfo, Workspace, name, put_grant};
-use crate::content::store::Store;
+use super::{FilespaceInfo, Workspace, filespace_path, name, put_grant};
 use crate::crypto::Key32;
 use crate::crypto::account::{AccountKeys, PublicKeys};
 use crate::crypto::token::Token;
@@ -15,8 +14,6 @@ use crate::error::{Error, Result, Status};
 use crate::filespace::genesis::{Genesis, log_id};
 use crate::filespace::{CommitError, Draft, Link, LinkOptions};
 use crate::ids::{KeyId, Seq};
-use crate::log::CommitLog;
-use crate::log::folder::FolderLog;
 use crate::state::Tables;
 use crate::state::ops::{End, Op, RevokeMember, SetMember};
 use crate::state::value::Role;
@@ -87,7 +84,7 @@ impl Workspace {
         let keys = AccountKeys::derive(&secret, &self.id)?;
         let public = keys.public();
         let sealed = name::seal(&self.env, &self.key, self.id, &keys.key_id().0, name)?;
-        put_grant(&self.store, self.id, self.id, &self.key, &public, &self.account, |id| self.granter(id))?;
+        put_grant(&*self.store, self.id, self.id, &self.key, &public, &self.account, |id| self.granter(id))?;
         self.commit(vec![WorkspaceOp::AddAccount(AddAccount {
             sign: Bytes::copy_from_slice(&public.sign),
             kem: Bytes::copy_from_slice(&public.kem),
@@ -133,9 +130,9 @@ impl Workspace {
             Genesis::new(self.id, self.env.random_bytes()?, created, &self.account, &key, BLOCK_SIZE);
         let genesis = genesis.encode_to_vec();
         let id = log_id(&genesis);
-        FolderLog::create(&self.filespace_folder(id), &genesis, self.timeout)?;
+        self.place.create_log(&filespace_path(id), &genesis)?;
         let store = self.filespace_store(id);
-        put_grant(&store, self.id, id, &key, &self.account.public(), &self.account, |id| self.granter(id))?;
+        put_grant(&*store, self.id, id, &key, &self.account.public(), &self.account, |id| self.granter(id))?;
         store.sync(&[])?;
         let sealed = name::seal(&self.env, &self.key, self.id, &id.0, name)?;
         let add = AddFilespace { id: Bytes::copy_from_slice(&id.0), name: Some(sealed), created };

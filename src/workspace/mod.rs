@@ -1,22 +1,22 @@
 //! Workspaces: accounts, tokens, grants; making, listing, linking and ending filespaces.
 //!
-//! A workspace is a log like a filespace, in a folder: `log/`, `grants/<key id>/<generation>`, and
-//! `filespaces/<id>/`, each with a log and a store of its own.
+//! A workspace is a log like a filespace: `log/`, `grants/<key id>/<generation>`, and `filespaces/<id>/`, each with a
+//! log and a store of its own.
 //!
 //! - [`ops`]: what its commits say.
 //! - [`state`]: what they amount to.
 //! - [`name`](self): names, sealed under the workspace's key.
 //! - [`admin`](self): what admins do.
 //! - [`location`]: the URL of a workspace.
+//! - `place`: what is there: logs and stores by their path.
 
 mod admin;
 pub mod location;
 mod name;
 pub mod ops;
+mod place;
 pub mod state;
 
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,6 @@ use parking_lot::Mutex;
 use prost::Message;
 use tokio::runtime::Handle;
 
-use crate::content::store::folder::FolderStore;
 use crate::content::store::{Store, StoreError};
 use crate::crypto::account::{AccountKeys, PublicKeys, SigningKey};
 use crate::crypto::grant::GrantScope;
@@ -37,10 +36,10 @@ use crate::error::{Error, Result, Status};
 use crate::filespace::{Link, LinkOptions, LinkParts, survival};
 use crate::ids::{Incarnation, KeyId, LogId, Seq, SessionId};
 use crate::log::envelope::Envelope;
-use crate::log::folder::FolderLog;
 use crate::log::{Append, CommitLog, LogError};
 use crate::state::value::Role;
 use ops::{AddAccount, WorkspaceBody, WorkspaceGenesis, WorkspaceOp};
+use place::{Place, ROOT};
 use state::{SlotOutcome, WorkspaceState, payload_hash, workspace_id};
 
 pub use admin::AccountInfo;
@@ -52,12 +51,12 @@ const RETRY: Duration = Duration::from_millis(20);
 /// An opened workspace: one account in it.
 pub struct Workspace {
     id: LogId,
-    folder: PathBuf,
+    place: Place,
     env: Env,
     runtime: Handle,
     timeout: Duration,
-    log: FolderLog,
-    store: FolderStore,
+    log: Arc<dyn CommitLog>,
+    store: Arc<dyn Store>,
     account: Arc<AccountKeys>,
     key: Key32,
     name: String,
@@ -78,12 +77,12 @@ pub struct FilespaceInfo {
 }
 
 impl Workspace {
-    /// Makes a workspace in a folder that is new or empty, and its first admin, whose token is returned: the
+    /// Makes a workspace in a place that is new or empty, and its first admin, whose token is returned: the
     /// only copy there is.
     pub fn create(location: &Location, name: &str, env: &Env, timeout: Duration) -> Result<Token> {
-        let folder = location.folder();
         name::check(name)?;
-        check_vacant(folder)?;
+        let place = Place::new(location, timeout);
+        place.check_vacant()?;
         let secret = Key32::random(env)?;
         let root = SigningKey::root(&secret)?;
         let now = env.clock.now();
@@ -117,19 +116,18 @@ impl Workspace {
         let slot = seal_commit(env, &state, SessionId(env.random_bytes()?), account.key_id(), &first, |m| {
             root.sign(m)
         })?;
-        let log = FolderLog::create(folder, &genesis, timeout).map_err(|e| {
+        let log = place.create_log(ROOT, &genesis).map_err(|e| {
             let error = Error::from(e);
             match error.status() {
-                Status::Exists => Error::new(
-                    Status::Exists,
-                    format!("there is a workspace in {} already", folder.display()),
-                ),
+                Status::Exists => {
+                    Error::new(Status::Exists, format!("there is a workspace in {location} already"))
+                }
                 _ => error,
             }
         })?;
         let filled = (|| -> Result<()> {
-            let store = FolderStore::new(folder);
-            put_grant(&store, id, id, &key, &account.public(), &account, |_| None)?;
+            let store = place.store(ROOT);
+            put_grant(&*store, id, id, &key, &account.public(), &account, |_| None)?;
             match log.append(&slot, Seq(0))? {
                 Append::Landed(Seq(1)) => {}
                 Append::Landed(_) | Append::Occupied => {
@@ -143,7 +141,7 @@ impl Workspace {
         if let Err(error) = filled {
             // Nobody has a token for it: it is to be as if it had never been.
             drop(log);
-            FolderLog::remove(folder);
+            place.remove_log(ROOT);
             return Err(error);
         }
         Ok(Token { key_id: account.key_id(), secret })
@@ -157,8 +155,8 @@ impl Workspace {
         timeout: Duration,
         runtime: Handle,
     ) -> Result<Arc<Workspace>> {
-        let folder = location.folder();
-        let log = FolderLog::open(folder, timeout, |_| Ok(true)).map_err(|e| {
+        let place = Place::new(location, timeout);
+        let log = place.open_log(ROOT, |_| Ok(true)).map_err(|e| {
             let error = Error::from(e);
             match error.status() {
                 Status::NotFound => {
@@ -180,14 +178,14 @@ impl Workspace {
         }
         let account = Arc::new(AccountKeys::derive(&token.secret, &id)?);
         check_account(&state, token, &account, env.clock.now())?;
-        let store = FolderStore::new(folder);
-        let key = open_grant(&store, id, id, &account, &state)?.ok_or_else(|| {
+        let store = place.store(ROOT);
+        let key = open_grant(&*store, id, id, &account, &state)?.ok_or_else(|| {
             Error::new(Status::Integrity, "the workspace's key is not granted to this account")
         })?;
         let name = name::open(&key, id, name::WORKSPACE, state.name())?;
         Ok(Arc::new(Workspace {
             id,
-            folder: folder.to_owned(),
+            place,
             env: env.clone(),
             runtime,
             timeout,
@@ -269,7 +267,7 @@ impl Workspace {
         let store = self.filespace_store(id);
         let (granted, name) = {
             let state = self.state.lock();
-            (open_grant(&store, self.id, id, &self.account, &state)?, self.called(&state, id))
+            (open_grant(&*store, self.id, id, &self.account, &state)?, self.called(&state, id))
         };
         let key = granted.ok_or_else(|| {
             let what =
@@ -277,15 +275,15 @@ impl Workspace {
             Error::new(Status::AccessDenied, what)
         })?;
         let keyring = Keyring::new(0, key);
-        let log = FolderLog::open(&self.filespace_folder(id), self.timeout, |slot| {
-            survival::is_whole(id, &keyring, &store, slot).map_err(|e| LogError::Io(e.into()))
+        let log = self.place.open_log(&filespace_path(id), |slot| {
+            survival::is_whole(id, &keyring, &*store, slot).map_err(|e| LogError::Io(e.into()))
         })?;
         Ok(LinkParts {
             id,
             name,
             env: self.env.clone(),
-            log: Arc::new(log),
-            store: Arc::new(store),
+            log,
+            store,
             account: self.account.clone(),
             keyring,
             runtime: self.runtime.clone(),
@@ -299,12 +297,8 @@ impl Workspace {
         name.map_or_else(|| id.to_string(), |name| format!("{name:?}"))
     }
 
-    fn filespace_folder(&self, id: LogId) -> PathBuf {
-        self.folder.join("filespaces").join(id.to_string())
-    }
-
-    fn filespace_store(&self, id: LogId) -> FolderStore {
-        FolderStore::new(&self.filespace_folder(id))
+    fn filespace_store(&self, id: LogId) -> Arc<dyn Store> {
+        self.place.store(&filespace_path(id))
     }
 
     /// Applies what the log holds beyond the state; returns what became of each slot.
@@ -363,23 +357,6 @@ impl Workspace {
     }
 }
 
-/// Refuses a folder with files that are no workspace's. One that cannot be listed, or made, is left to
-/// whoever makes the log in it.
-fn check_vacant(folder: &Path) -> Result<()> {
-    // A log, also an old one, is looked at when this one is made. The next are what an attempt leaves that
-    // died, or makes beside this one; the last is what a new file system has.
-    const OWN: [&str; 5] = ["log", "log.sqlite", "grants", "filespaces", "lost+found"];
-    let is_foreign =
-        |name: &OsStr| !OWN.iter().any(|own| name == *own) && !name.as_encoded_bytes().starts_with(b".log-");
-    let listed = folder.read_dir().into_iter().flatten().flatten();
-    let Some(found) = listed.map(|entry| entry.file_name()).find(|name| is_foreign(name)) else {
-        return Ok(());
-    };
-    let (place, found) = (folder.display(), Path::new(&found).display());
-    let what = format!("{place} is not empty (there is {found}) and is no workspace; name a new folder");
-    Err(Error::new(Status::NotEmpty, what))
-}
-
 fn refused(refusal: state::WorkspaceRefusal) -> Error {
     let status = match refusal {
         state::WorkspaceRefusal::Exists => Status::Exists,
@@ -433,6 +410,10 @@ fn check_account(state: &WorkspaceState, token: &Token, account: &AccountKeys, n
         return refuse(format!("account {id} is expired; ask an admin for a new token"));
     }
     Ok(())
+}
+
+fn filespace_path(id: LogId) -> String {
+    format!("filespaces/{id}")
 }
 
 fn grant_key(recipient: KeyId) -> String {
