@@ -12,10 +12,12 @@
 //! - [`state`]: operations, the pure `apply`, replica, overlay, checkpoint: names, never bytes.
 //! - [`log`]: `CommitLog`, the only coordination primitive, and the commit codec.
 //! - [`crypto`]: key schedule, sealing, signing, grants.
+//! - [`bucket`]: an S3 bucket, below logs and stores: HTTP, and nothing else.
 //!
 //! Beside them: [`error`], [`ids`] (a type for each identifier), [`mod@env`] (injected clock and
 //! randomness), [`codec`] (compression), [`metrics`] (what was done, counted), [`report`] (what goes to the host's log callback).
 
+pub mod bucket;
 pub mod codec;
 pub mod content;
 pub mod crypto;

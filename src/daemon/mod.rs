@@ -122,17 +122,7 @@ impl Daemon {
 
     fn run(&self) -> Result<Running> {
         let storage = Storage::open(&self.storage)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .max_blocking_threads(BACKGROUND_THREADS)
-            .thread_name("lucidlink")
-            .on_thread_start(|| {
-                // The host's signals are the host's business.
-                let _ = nix::sys::signal::SigSet::all().thread_block();
-            })
-            .enable_time()
-            .build()
-            .map_err(|e| Error::new(Status::Io, "cannot start threads").caused_by(e))?;
+        let runtime = runtime().map_err(|e| Error::new(Status::Io, "cannot start threads").caused_by(e))?;
         MemoryBudget::process().set_limit(self.config.memory_limit());
         let disk_cache = self.open_disk_cache(&storage);
         Ok(Running { runtime, storage, disk_cache, workspace: None, links: Vec::new() })
@@ -284,6 +274,20 @@ impl Drop for Daemon {
         }
         self.release();
     }
+}
+
+/// Threads for work in the background.
+pub(crate) fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(BACKGROUND_THREADS)
+        .thread_name("lucidlink")
+        .on_thread_start(|| {
+            // The host's signals are the host's business.
+            let _ = nix::sys::signal::SigSet::all().thread_block();
+        })
+        .enable_all()
+        .build()
 }
 
 fn not_running() -> Error {

@@ -10,10 +10,15 @@ type Reopen = Box<dyn Fn() -> Arc<dyn CommitLog>>;
 
 /// Runs the suite; `make` gives a new log with this genesis, and a way to open it again.
 pub fn check(make: impl Fn(&[u8]) -> (Arc<dyn CommitLog>, Reopen)) {
+    check_in_races(make, 50);
+}
+
+/// The same with another number of appends for each of the writers that are at it at the same time.
+pub fn check_in_races(make: impl Fn(&[u8]) -> (Arc<dyn CommitLog>, Reopen), each: usize) {
     slots_are_put_once_and_in_order(&make);
     reads_keep_their_limits(&make);
     ranges_are_exact(&make);
-    one_of_many_writers_wins(&make);
+    one_of_many_writers_wins(&make, each);
 }
 
 fn landed(append: Append) -> Seq {
@@ -66,15 +71,14 @@ fn ranges_are_exact(make: &impl Fn(&[u8]) -> (Arc<dyn CommitLog>, Reopen)) {
     assert!(log.read_range(Seq(2), 0, 1).is_err());
 }
 
-fn one_of_many_writers_wins(make: &impl Fn(&[u8]) -> (Arc<dyn CommitLog>, Reopen)) {
+fn one_of_many_writers_wins(make: &impl Fn(&[u8]) -> (Arc<dyn CommitLog>, Reopen), each: usize) {
     const THREADS: u8 = 4;
-    const EACH: usize = 50;
     let (log, reopen) = make(b"genesis");
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
             let log = if thread % 2 == 0 { log.clone() } else { reopen() };
             scope.spawn(move || {
-                for n in 0..EACH {
+                for n in 0..each {
                     while let Append::Occupied = log.append(&[thread, n as u8], log.head().unwrap()).unwrap()
                     {
                     }
@@ -83,9 +87,9 @@ fn one_of_many_writers_wins(make: &impl Fn(&[u8]) -> (Arc<dyn CommitLog>, Reopen
         }
     });
     let slots = log.read(Seq(1), usize::MAX, usize::MAX).unwrap();
-    assert_eq!(slots.len(), usize::from(THREADS) * EACH);
+    assert_eq!(slots.len(), usize::from(THREADS) * each);
     for thread in 0..THREADS {
         let own: Vec<u8> = slots.iter().filter(|(_, b)| b[0] == thread).map(|(_, b)| b[1]).collect();
-        assert_eq!(own, (0..EACH as u8).collect::<Vec<_>>(), "each once, in its thread's order");
+        assert_eq!(own, (0..each as u8).collect::<Vec<_>>(), "each once, in its thread's order");
     }
 }

@@ -3,11 +3,13 @@
 //!
 //! - [`CommitLog`]: what every log can do.
 //! - [`folder`]: a log in a folder, for the processes of one host.
+//! - [`bucket`]: a log in a bucket, for everybody who can reach it.
 //! - [`memory`] and [`faulty`]: doubles for tests.
 //! - [`envelope`]: the form of a commit.
 //! - [`chain`]: the hash chain over the slots.
 //! - [`conformance`]: what every implementation is tested for.
 
+pub mod bucket;
 pub mod chain;
 #[doc(hidden)]
 pub mod conformance;
@@ -20,6 +22,7 @@ pub mod memory;
 
 use bytes::Bytes;
 
+use crate::bucket::BucketError;
 use crate::error::{Error, Status};
 use crate::ids::{Incarnation, Seq};
 
@@ -55,7 +58,7 @@ pub trait CommitLog: Send + Sync {
     fn append(&self, bytes: &[u8], after: Seq) -> Result<Append, LogError>;
 
     /// The slots from `from` on, in order and without gap: at most `limit`, and no more than the first that
-    /// brings their sizes to `max_bytes`.
+    /// brings their sizes to `max_bytes`; fewer only where the log ends.
     fn read(&self, from: Seq, limit: usize, max_bytes: usize) -> Result<Vec<(Seq, Bytes)>, LogError>;
 
     /// A range of one slot's bytes, exactly.
@@ -118,6 +121,9 @@ pub enum LogError {
     /// The disk is full.
     #[error("there is no space left for the log")]
     Full(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The bucket it is in cannot be used.
+    #[error("{0}")]
+    Bucket(#[from] BucketError),
     /// Its file is damaged.
     #[error("the log's file is damaged")]
     Damaged(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -136,6 +142,9 @@ impl From<LogError> for Error {
             LogError::Busy(_) => Status::Timeout,
             LogError::Full(_) => Status::NoSpace,
             LogError::Io(_) | LogError::Folder { .. } => Status::Io,
+            LogError::Bucket(error) => {
+                return Error::new(error.status(), format!("the log cannot be used: {error}"));
+            }
         };
         Error::new(status, "the log cannot be used").caused_by(error)
     }

@@ -1,9 +1,11 @@
 //! Where objects are kept: immutable bytes under a key.
 //!
 //! - [`folder`]: a directory.
+//! - [`bucket`]: a bucket.
 //! - [`memory`] and [`faulty`]: doubles for tests.
 //! - [`conformance`]: what every implementation is tested for.
 
+pub mod bucket;
 #[doc(hidden)]
 pub mod conformance;
 #[doc(hidden)]
@@ -14,6 +16,7 @@ pub mod memory;
 
 use bytes::Bytes;
 
+use crate::bucket::BucketError;
 use crate::error::{Error, Status};
 
 /// Immutable objects under `/`-separated keys of lower-case letters, digits and `-`. Calls block and may
@@ -82,6 +85,14 @@ pub enum StoreError {
         /// The cause.
         source: std::io::Error,
     },
+    /// The bucket it is in cannot be used.
+    #[error("object {key}: {source}")]
+    Bucket {
+        /// Its key.
+        key: String,
+        /// The cause.
+        source: BucketError,
+    },
     /// Anything else.
     #[error("the store failed on object {key}")]
     Io {
@@ -113,6 +124,9 @@ impl From<StoreError> for Error {
             }
             StoreError::Full { .. } => Status::NoSpace,
             StoreError::Io { .. } => Status::Io,
+            StoreError::Bucket { key, source } => {
+                return Error::new(source.status(), format!("the store cannot serve object {key}: {source}"));
+            }
         };
         Error::new(status, "the store cannot serve this").caused_by(error)
     }

@@ -1,0 +1,380 @@
+//! An S3 bucket: the one module that knows of HTTP. It knows nothing of logs, packs and their keys.
+//!
+//! - [`settings`](Settings): how a bucket is reached.
+//! - [`error`](BucketError): why it cannot be.
+//! - `http`: what goes over the wire.
+//! - `probe`: whether a store keeps what a log needs of it.
+//!
+//! Calls block the calling thread, until their deadline at the latest; the requests themselves run on the runtime.
+//! What only looks is repeated while the store fails, for some seconds. A conditional PUT is not: once it was sent, an
+//! answer to a second one could be the refusal of what the first one did.
+
+mod error;
+mod http;
+mod probe;
+mod settings;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::list::{PaginatedListOptions, PaginatedListStore};
+use object_store::path::Path;
+use object_store::{
+    Certificate, ClientOptions, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
+};
+use tokio::runtime::{Handle, Runtime};
+
+pub use error::BucketError;
+pub use probe::Probe;
+pub use settings::{Settings, check_endpoint};
+
+/// How long connecting may take, unless calls may wait even less.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Attempts of a request that may be repeated, and the pauses between them.
+const ATTEMPTS: u32 = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LAST_PAUSE: Duration = Duration::from_secs(2);
+/// Connections kept open.
+const IDLE_CONNECTIONS: usize = 32;
+
+/// Keys of one answer to a listing, at most: what S3 gives.
+pub const LIST_PAGE: usize = 1000;
+
+/// A bucket, and the prefix of the keys in it.
+pub struct Bucket {
+    client: Arc<AmazonS3>,
+    name: String,
+    /// Empty, or ends in `/`.
+    prefix: String,
+    runner: Runner,
+    timeout: Duration,
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.name, self.prefix)
+    }
+}
+
+/// Where requests run.
+enum Runner {
+    Shared(Handle),
+    Own(Option<Runtime>),
+}
+
+/// What became of a conditional PUT that was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// The object is there, with these bytes.
+    Made,
+    /// Another one was there.
+    Taken,
+}
+
+impl Bucket {
+    /// A client of a bucket; nothing is asked of it yet. Without a runtime it has one of its own.
+    pub fn new(
+        name: &str,
+        prefix: &str,
+        settings: &Settings,
+        timeout: Duration,
+        runtime: Option<Handle>,
+    ) -> Result<Bucket, BucketError> {
+        let resolved = settings.resolve()?;
+        let mut options = ClientOptions::new()
+            .with_timeout_disabled()
+            .with_connect_timeout(CONNECT_TIMEOUT.min(timeout))
+            .with_pool_max_idle_per_host(IDLE_CONNECTIONS);
+        if let Some(proxy) = &settings.proxy {
+            options = options.with_proxy_url(proxy);
+        }
+        if let Some(file) = &settings.ca_file {
+            let wrong = |why: String| {
+                BucketError::Settings(format!("network.ca_file: {} cannot be used: {why}", file.display()))
+            };
+            let pem = std::fs::read(file).map_err(|e| wrong(e.to_string()))?;
+            let certificates = Certificate::from_pem_bundle(&pem).map_err(|e| wrong(e.to_string()))?;
+            if certificates.is_empty() {
+                return Err(wrong("it holds no certificate in PEM form".to_owned()));
+            }
+            for certificate in certificates {
+                options = options.with_root_certificate(certificate);
+            }
+        }
+        let is_plain = resolved.endpoint.as_deref().is_some_and(|e| e.starts_with("http://"));
+        let mut builder = AmazonS3Builder::new()
+            .with_http_connector(http::Connector)
+            .with_client_options(options.with_allow_http(is_plain))
+            .with_bucket_name(name)
+            .with_region(resolved.region)
+            .with_virtual_hosted_style_request(!resolved.path_style)
+            .with_access_key_id(resolved.keys.id)
+            .with_secret_access_key(resolved.keys.secret)
+            .with_disable_bulk_delete(true)
+            .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() });
+        if let Some(token) = resolved.keys.token {
+            builder = builder.with_token(token);
+        }
+        if let Some(endpoint) = resolved.endpoint {
+            builder = builder.with_endpoint(match resolved.path_style {
+                true => endpoint,
+                false => endpoint.replacen("://", &format!("://{name}."), 1),
+            });
+        }
+        let client = builder.build().map_err(|_| {
+            let what =
+                "no client can be made: check network.proxy, s3.endpoint and the system's certificates";
+            BucketError::Settings(what.to_owned())
+        })?;
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        let runner = Runner::new(runtime)?;
+        Ok(Bucket { client: Arc::new(client), name: name.to_owned(), prefix, runner, timeout })
+    }
+
+    /// When a call that starts now must end.
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
+    }
+
+    /// An object as a whole.
+    pub fn get(&self, key: &str, deadline: Instant) -> Result<Bytes, BucketError> {
+        let get = self.getter(key, None);
+        self.runner.wait(deadline, patiently(deadline, get))
+    }
+
+    /// Many objects at once; none where there is no such object.
+    pub fn get_each(&self, keys: Vec<String>, deadline: Instant) -> Result<Vec<Option<Bytes>>, BucketError> {
+        let gets = keys.iter().map(|key| patiently(deadline, self.getter(key, None)));
+        let answers = self.runner.wait_for_all(deadline, gets.collect())?;
+        let found = answers.into_iter().map(|answer| match answer {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(BucketError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        });
+        found.collect()
+    }
+
+    /// A range of an object; shorter if the object ends in it.
+    pub fn get_range(
+        &self,
+        key: &str,
+        range: std::ops::Range<u64>,
+        deadline: Instant,
+    ) -> Result<Bytes, BucketError> {
+        let get = self.getter(key, Some(range));
+        self.runner.wait(deadline, patiently(deadline, get))
+    }
+
+    /// Whether there is an object of this key.
+    pub fn has(&self, key: &str, deadline: Instant) -> Result<bool, BucketError> {
+        let (client, path) = (self.client.clone(), self.path(key));
+        let head = move || {
+            let (client, path) = (client.clone(), path.clone());
+            async move { client.head(&path).await.map(drop).map_err(BucketError::from) }
+        };
+        match self.runner.wait(deadline, patiently(deadline, head)) {
+            Ok(()) => Ok(true),
+            Err(BucketError::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts an object where there is none. One request, repeated only while the store could not be reached. After an
+    /// error that is not [without effect](BucketError::is_without_effect) the object may be there, now or soon.
+    pub fn put_new(&self, key: &str, bytes: Bytes, deadline: Instant) -> Result<Put, BucketError> {
+        self.runner.wait(deadline, once(deadline, self.putter(key, bytes)))
+    }
+
+    /// The same until it is known what became of it: an object with the same bytes is taken for what an earlier request
+    /// made. For objects that only one author can make.
+    pub fn put_surely(&self, key: &str, bytes: Bytes, deadline: Instant) -> Result<Put, BucketError> {
+        match self.runner.wait(deadline, patiently(deadline, self.putter(key, bytes.clone())))? {
+            Put::Taken if self.get(key, deadline)? == bytes => Ok(Put::Made),
+            put => Ok(put),
+        }
+    }
+
+    /// Removes an object; that there is none is no error.
+    pub fn delete(&self, key: &str, deadline: Instant) -> Result<(), BucketError> {
+        let (client, path) = (self.client.clone(), self.path(key));
+        let delete = move || {
+            let (client, path) = (client.clone(), path.clone());
+            async move {
+                match client.delete(&path).await.map_err(BucketError::from) {
+                    Err(BucketError::NotFound) => Ok(()),
+                    deleted => deleted,
+                }
+            }
+        };
+        self.runner.wait(deadline, patiently(deadline, delete))
+    }
+
+    /// The first keys behind `after` that start with `folder`, at most [`LIST_PAGE`], in order.
+    pub fn list_page(
+        &self,
+        folder: &str,
+        after: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Vec<String>, BucketError> {
+        let client = self.client.clone();
+        let start = format!("{}{folder}", self.prefix);
+        let offset = after.map(|key| format!("{}{key}", self.prefix));
+        let list = move || {
+            let (client, start) = (client.clone(), start.clone());
+            let options = PaginatedListOptions {
+                offset: offset.clone(),
+                max_keys: Some(LIST_PAGE),
+                ..PaginatedListOptions::default()
+            };
+            async move { Ok(client.list_paginated(Some(&start), options).await?.result.objects) }
+        };
+        let objects = self.runner.wait(deadline, patiently(deadline, list))?;
+        let own = |key: &str| key.strip_prefix(&self.prefix).map(str::to_owned);
+        let mut keys: Vec<String> = objects.iter().filter_map(|o| own(o.location.as_ref())).collect();
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    fn path(&self, key: &str) -> Path {
+        Path::from(format!("{}{key}", self.prefix))
+    }
+
+    fn getter(
+        &self,
+        key: &str,
+        range: Option<std::ops::Range<u64>>,
+    ) -> impl Fn() -> Answer<Bytes> + Send + use<> {
+        let (client, path) = (self.client.clone(), self.path(key));
+        move || {
+            let (client, path) = (client.clone(), path.clone());
+            let options = GetOptions { range: range.clone().map(Into::into), ..GetOptions::default() };
+            Box::pin(async move { Ok(client.get_opts(&path, options).await?.bytes().await?) })
+        }
+    }
+
+    fn putter(&self, key: &str, bytes: Bytes) -> impl Fn() -> Answer<Put> + Send + use<> {
+        let (client, path) = (self.client.clone(), self.path(key));
+        move || {
+            let (client, path, bytes) = (client.clone(), path.clone(), bytes.clone());
+            let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+            Box::pin(async move {
+                match client.put_opts(&path, bytes.into(), options).await.map_err(BucketError::from) {
+                    Ok(_) => Ok(Put::Made),
+                    Err(BucketError::Exists) => Ok(Put::Taken),
+                    Err(error) => Err(error),
+                }
+            })
+        }
+    }
+}
+
+type Answer<T> = std::pin::Pin<Box<dyn Future<Output = Result<T, BucketError>> + Send>>;
+
+/// Makes a request that may be repeated.
+async fn patiently<T, F: Future<Output = Result<T, BucketError>> + Send>(
+    deadline: Instant,
+    request: impl Fn() -> F + Send,
+) -> Result<T, BucketError> {
+    repeat(deadline, request, BucketError::is_transient).await
+}
+
+/// Makes a request that may take effect once: only what was not sent is sent again.
+async fn once<T, F: Future<Output = Result<T, BucketError>> + Send>(
+    deadline: Instant,
+    request: impl Fn() -> F + Send,
+) -> Result<T, BucketError> {
+    repeat(deadline, request, |error| matches!(error, BucketError::Unreachable(_))).await
+}
+
+async fn repeat<T, F: Future<Output = Result<T, BucketError>> + Send>(
+    deadline: Instant,
+    request: impl Fn() -> F + Send,
+    may_repeat: impl Fn(&BucketError) -> bool + Send,
+) -> Result<T, BucketError> {
+    let (mut pause, mut attempts) = (FIRST_PAUSE, 1);
+    loop {
+        let error = match request().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        if !may_repeat(&error) || attempts == ATTEMPTS || Instant::now() + pause >= deadline {
+            return Err(error);
+        }
+        tokio::time::sleep(pause).await;
+        (pause, attempts) = ((2 * pause).min(LAST_PAUSE), attempts + 1);
+    }
+}
+
+impl Runner {
+    fn new(runtime: Option<Handle>) -> Result<Runner, BucketError> {
+        if let Some(handle) = runtime {
+            return Ok(Runner::Shared(handle));
+        }
+        let runtime = crate::daemon::runtime()
+            .map_err(|e| BucketError::Failed(format!("threads cannot be started: {e}")))?;
+        Ok(Runner::Own(Some(runtime)))
+    }
+
+    fn handle(&self) -> Option<&Handle> {
+        match self {
+            Runner::Shared(handle) => Some(handle),
+            Runner::Own(runtime) => runtime.as_ref().map(Runtime::handle),
+        }
+    }
+
+    fn wait<T: Send + 'static>(
+        &self,
+        deadline: Instant,
+        work: impl Future<Output = Result<T, BucketError>> + Send + 'static,
+    ) -> Result<T, BucketError> {
+        let mut answers = self.wait_for_all(deadline, vec![work])?;
+        answers.pop().unwrap_or_else(|| Err(BucketError::Timeout))
+    }
+
+    /// Runs all of it at the same time. The thread waits on a channel and not in the runtime: it may be shut down
+    /// meanwhile.
+    fn wait_for_all<T: Send + 'static>(
+        &self,
+        deadline: Instant,
+        work: Vec<impl Future<Output = T> + Send + 'static>,
+    ) -> Result<Vec<T>, BucketError> {
+        let stopped = || BucketError::Failed("the daemon was stopped meanwhile".to_owned());
+        let handle = self.handle().ok_or_else(stopped)?;
+        let count = work.len();
+        let (sender, receiver) = sync_channel(count);
+        let mut tasks = tokio::task::JoinSet::new();
+        for (n, work) in work.into_iter().enumerate() {
+            let sender = sender.clone();
+            let answer = async move { drop(sender.send((n, work.await))) };
+            tasks.spawn_on(answer, handle);
+        }
+        drop(sender);
+        let mut answers: Vec<Option<T>> = (0..count).map(|_| None).collect();
+        for _ in 0..count {
+            // What is still under way when this returns ends with the set of tasks.
+            let (n, answer) = receiver
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+                .map_err(|error| match error {
+                    RecvTimeoutError::Timeout => BucketError::Timeout,
+                    RecvTimeoutError::Disconnected => stopped(),
+                })?;
+            answers[n] = Some(answer);
+        }
+        Ok(answers.into_iter().flatten().collect())
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        if let Runner::Own(runtime) = self
+            && let Some(runtime) = runtime.take()
+        {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The suites that every store and every log must pass, and the probe.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lucidlink::bucket::{Bucket, Probe, Put};
+use lucidlink::content::store;
+use lucidlink::content::store::bucket::BucketStore;
+use lucidlink::env::Env;
+use lucidlink::ids::Seq;
+use lucidlink::log::bucket::BucketLog;
+use lucidlink::log::{self, CommitLog, LogError};
+
+use crate::seaweed;
+
+/// The server lets who is late in a race wait for a second.
+const RACES: usize = 3;
+
+fn bucket() -> Arc<Bucket> {
+    let settings = seaweed::settings(&seaweed::endpoint());
+    let prefix = seaweed::new_prefix();
+    Arc::new(Bucket::new(seaweed::BUCKET, &prefix, &settings, Duration::from_secs(30), None).unwrap())
+}
+
+#[test]
+fn the_store_conforms() {
+    store::conformance::check_in_races(&BucketStore::new(bucket(), "store"), RACES);
+}
+
+#[test]
+fn the_probe_takes_a_store_that_is_atomic() {
+    let bucket = bucket();
+    assert_eq!(bucket.probe(&Env::system()).unwrap(), Probe { writers: 16, rounds: 4 });
+    assert!(bucket.list_page("", None, bucket.deadline()).unwrap().is_empty(), "it leaves nothing behind");
+}
+
+#[test]
+fn the_log_conforms() {
+    log::conformance::check_in_races(
+        |genesis| {
+            let bucket = bucket();
+            let made = BucketLog::create(bucket.clone(), "filespaces/f", genesis).unwrap();
+            let open = move || Arc::new(BucketLog::open(bucket.clone(), "filespaces/f").unwrap()) as _;
+            (Arc::new(made) as _, Box::new(open))
+        },
+        RACES,
+    );
+}
+
+#[test]
+fn a_log_is_made_once_and_found_only_where_it_is() {
+    let bucket = bucket();
+    assert!(matches!(BucketLog::open(bucket.clone(), "").err(), Some(LogError::NotFound(_))));
+    BucketLog::create(bucket.clone(), "", b"genesis").unwrap();
+    BucketLog::create(bucket.clone(), "", b"genesis").unwrap();
+    let other = BucketLog::create(bucket.clone(), "", b"other").err();
+    assert!(matches!(other, Some(LogError::Exists(_))), "{other:?}");
+    BucketLog::remove(&bucket, "");
+    assert!(bucket.list_page("", None, bucket.deadline()).unwrap().is_empty());
+}
+
+/// More slots than a listing gives at once, and than are fetched at once.
+#[test]
+fn a_newcomer_finds_the_end_of_a_long_log() {
+    const SLOTS: u64 = 3300;
+    let bucket = bucket();
+    let log = BucketLog::create(bucket.clone(), "", b"0").unwrap();
+    // Slots as other clients would have left them.
+    let put =
+        |slot: u64| bucket.put_new(&format!("log/{slot:020}"), slot.to_string().into(), bucket.deadline());
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            scope.spawn(move || {
+                (1..=SLOTS).filter(|n| n % 8 == thread).for_each(|n| assert_eq!(put(n).unwrap(), Put::Made))
+            });
+        }
+    });
+    assert_eq!(log.head().unwrap(), Seq(SLOTS), "one that knows of slot 0 only");
+    let newcomer = BucketLog::open(bucket.clone(), "").unwrap();
+    assert_eq!(newcomer.head().unwrap(), Seq(SLOTS));
+    let slots = newcomer.read(Seq(3000), usize::MAX, usize::MAX).unwrap();
+    assert_eq!(slots.len() as u64, SLOTS + 1 - 3000);
+    assert!(slots.iter().zip(3000..).all(|((at, bytes), n)| *at == Seq(n) && *bytes == n.to_string()));
+
+    bucket.delete(&format!("log/{:020}", 3100), bucket.deadline()).unwrap();
+    let before = newcomer.read(Seq(3050), usize::MAX, usize::MAX).unwrap();
+    assert_eq!(before.len(), 50, "the log ends before a slot that is missing");
+}

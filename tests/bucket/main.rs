@@ -1,0 +1,6 @@
+//! Workspaces in a bucket, on a real S3 server.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod conformance;
+#[path = "../support/seaweed.rs"]
+mod seaweed;
