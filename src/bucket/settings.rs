@@ -226,11 +226,11 @@ mod tests {
         let home = ("HOME", home.path().to_str().unwrap());
         let none = Settings::default();
         let by_default = resolve(&none, &[home]).unwrap();
-        assert_eq!(by_default.keys, Keys { id: "of-default".into(), secret: "s=1".into(), token: None });
+        assert!(by_default.keys == Keys { id: "of-default".into(), secret: "s=1".into(), token: None });
         assert_eq!(by_default.region, "eu-north-1");
         assert!(by_default.endpoint.is_none() && !by_default.path_style);
         let work = resolve(&none, &[home, ("AWS_PROFILE", "work")]).unwrap();
-        assert_eq!(work.keys, Keys { id: "of-work".into(), secret: "2".into(), token: text("3") });
+        assert!(work.keys == Keys { id: "of-work".into(), secret: "2".into(), token: text("3") });
         assert_eq!((work.endpoint.as_deref(), &work.region[..]), (Some("http://work:1"), "us-east-1"));
         assert!(work.path_style);
         let env =

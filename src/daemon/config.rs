@@ -1,9 +1,11 @@
 //! Configuration by key: strings in, checked when they are set, described for whoever shows them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::bucket::{Settings, check_endpoint};
 use crate::content::{disk, memory};
 use crate::error::{Error, Result, Status};
 use crate::workspace::Location;
@@ -60,6 +62,22 @@ pub const KEYS: &[KeyInfo] = &[
         check: |v| range(v, (memory::MIN_LIMIT >> 20) as u64, 1 << 20),
     },
     KeyInfo {
+        key: "network.ca_file",
+        kind: "string",
+        default: "",
+        meaning: "Absolute path of a file with certificates in PEM form that are trusted for a bucket's store, beside \
+                  those of the system.",
+        check: absolute,
+    },
+    KeyInfo {
+        key: "network.proxy",
+        kind: "string",
+        default: "",
+        meaning: "URL of a proxy through which a bucket is reached, such as http://proxy:3128. Default: the \
+                  environment variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
+        check: proxy,
+    },
+    KeyInfo {
         key: "network.timeout",
         kind: "integer",
         default: "60",
@@ -67,20 +85,76 @@ pub const KEYS: &[KeyInfo] = &[
         check: |v| range(v, 1, 3600),
     },
     KeyInfo {
+        key: "s3.access_key_id",
+        kind: "string",
+        default: "",
+        meaning: "Who requests to a bucket are from; with s3.secret_access_key. Default: the environment variables \
+                  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, else the profile that AWS_PROFILE \
+                  names (else default) in ~/.aws/credentials and ~/.aws/config.",
+        check: word,
+    },
+    KeyInfo {
+        key: "s3.endpoint",
+        kind: "string",
+        default: "",
+        meaning: "URL of the store that a bucket is in, such as https://s3.example.com; http:// only where nobody \
+                  listens. Default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, the profile's, else Amazon's for s3.region.",
+        check: |v| check_endpoint(v).map_err(str::to_owned),
+    },
+    KeyInfo {
+        key: "s3.path_style",
+        kind: "boolean",
+        default: "",
+        meaning: "Whether the bucket's name is in the path of requests, not in the host's name. Default: true with an \
+                  endpoint of its own, else false.",
+        check: boolean,
+    },
+    KeyInfo {
+        key: "s3.region",
+        kind: "string",
+        default: "",
+        meaning: "The region that a bucket is in. Default: AWS_REGION, AWS_DEFAULT_REGION, the profile's, else \
+                  us-east-1.",
+        check: word,
+    },
+    KeyInfo {
+        key: "s3.secret_access_key",
+        kind: "string",
+        default: "",
+        meaning: "The secret that belongs to s3.access_key_id. Default: as said there.",
+        check: word,
+    },
+    KeyInfo {
+        key: "s3.session_token",
+        kind: "string",
+        default: "",
+        meaning: "The token that belongs to s3.access_key_id, if it is a temporary one. Default: as said there.",
+        check: word,
+    },
+    KeyInfo {
         key: "workspace.url",
         kind: "string",
         default: "",
-        meaning: "Where the workspace is: file:///folder. Default: the environment variable \
+        meaning: "Where the workspace is: file:///folder or s3://bucket/prefix. Default: the environment variable \
                   LUCIDLINK_WORKSPACE_URL, else the folder lucidlink/workspace in $XDG_DATA_HOME or \
                   ~/.local/share.",
-        check: |v| Location::parse(v).map(drop).map_err(|_| "a URL such as file:///folder".to_owned()),
+        check: |v| {
+            let expected = || "a URL such as file:///folder or s3://bucket/prefix".to_owned();
+            Location::parse(v).map(drop).map_err(|_| expected())
+        },
     },
 ];
 
-/// Values by key.
-#[derive(Debug, Clone, Default)]
+/// Values by key. Some are secrets: none is shown.
+#[derive(Clone, Default)]
 pub struct Config {
     values: BTreeMap<&'static str, String>,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Config").field(&self.values.keys()).finish()
+    }
 }
 
 impl Config {
@@ -129,16 +203,24 @@ impl Config {
         self.number("fs.cache.size").filter(|mb| *mb > 0).map(|mb| mb << 20)
     }
 
-    /// `workspace.url`, or what stands for it.
+    /// `workspace.url`, or what stands for it; with what says how a bucket is reached.
     pub fn location(&self) -> Result<Location> {
-        let set = self.get("workspace.url")?;
-        if !set.is_empty() {
-            return Location::parse(set);
-        }
-        match std::env::var("LUCIDLINK_WORKSPACE_URL") {
-            Ok(url) if !url.is_empty() => Location::parse(&url),
-            _ => default_location(),
-        }
+        let location = match (self.get("workspace.url")?, std::env::var("LUCIDLINK_WORKSPACE_URL")) {
+            ("", Ok(url)) if !url.is_empty() => Location::parse(&url)?,
+            ("", _) => default_location()?,
+            (set, _) => Location::parse(set)?,
+        };
+        let text = |key: &str| self.get(key).ok().filter(|value| !value.is_empty()).map(str::to_owned);
+        Ok(location.reached_by(Settings {
+            endpoint: text("s3.endpoint"),
+            region: text("s3.region"),
+            path_style: text("s3.path_style").map(|value| value == "true"),
+            access_key_id: text("s3.access_key_id"),
+            secret_access_key: text("s3.secret_access_key"),
+            session_token: text("s3.session_token"),
+            ca_file: text("network.ca_file").map(PathBuf::from),
+            proxy: text("network.proxy"),
+        }))
     }
 
     fn number(&self, key: &str) -> Option<u64> {
@@ -171,6 +253,17 @@ fn boolean(value: &str) -> Result<(), String> {
 
 fn absolute(value: &str) -> Result<(), String> {
     if value.starts_with('/') { Ok(()) } else { Err("an absolute path".to_owned()) }
+}
+
+fn word(value: &str) -> Result<(), String> {
+    let is_word = !value.is_empty() && value.bytes().all(|b| b.is_ascii_graphic());
+    if is_word { Ok(()) } else { Err("a text of visible ASCII characters without blanks".to_owned()) }
+}
+
+fn proxy(value: &str) -> Result<(), String> {
+    let host = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"));
+    let is_url = host.is_some_and(|host| !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic()));
+    if is_url { Ok(()) } else { Err("a URL such as http://proxy:3128".to_owned()) }
 }
 
 fn range(value: &str, low: u64, high: u64) -> Result<(), String> {
@@ -218,6 +311,12 @@ mod tests {
             ("fs.cache.size", "31"),
             ("fs.cache.size", "-1"),
             ("fs.cache.size", "1048577"),
+            ("network.ca_file", "ca.pem"),
+            ("network.proxy", "proxy:3128"),
+            ("s3.access_key_id", "two words"),
+            ("s3.endpoint", "https://store/bucket"),
+            ("s3.path_style", "maybe"),
+            ("s3.region", ""),
             ("workspace.url", "/folder"),
         ] {
             assert_eq!(status(config.set(key, bad)), Status::InvalidValue, "{key}={bad}");
@@ -227,6 +326,8 @@ mod tests {
         assert_eq!(config.disk_cache(), Some(32 << 20));
         config.set("fs.cache.size", "0").unwrap();
         assert_eq!(config.disk_cache(), None);
+        config.set("s3.secret_access_key", "s3cret").unwrap();
+        assert!(!format!("{config:?}").contains("s3cret"));
         config.set("network.timeout", "5").unwrap();
         assert_eq!(config.timeout(), Duration::from_secs(5));
     }

@@ -19,7 +19,7 @@ use crate::state::value::Header;
 use crate::state::{Changes, Replica, Tables};
 
 /// Slots read at once while catching up, and about how many bytes.
-const READ_SLOTS: usize = 256;
+const READ_SLOTS: u64 = 256;
 const READ_BYTES: usize = 8 << 20;
 
 /// A slot whose bytes this link sealed itself: its signature and body need no check.
@@ -43,17 +43,22 @@ impl Link {
     pub fn refresh(&self) -> Result<()> {
         let head = self.log.head()?;
         if head > self.position() {
-            self.catch_up(None)?;
+            self.catch_up_to(head, None)?;
             self.check_usable()?;
         }
         Ok(())
     }
 
-    /// Applies slots to the end of the log. A replica that differs from what the log records is built anew,
-    /// once; if the new one differs too, the link stops.
+    /// Applies slots to the end of the log.
     pub(super) fn catch_up(&self, own: Option<&Own<'_>>) -> Result<()> {
+        self.catch_up_to(Seq(u64::MAX), own)
+    }
+
+    /// Applies slots up to one, or to the end of the log. A replica that differs from what the log records is built
+    /// anew, once; if the new one differs too, the link stops.
+    fn catch_up_to(&self, upto: Seq, own: Option<&Own<'_>>) -> Result<()> {
         let _applying = self.applying.lock();
-        let followed = match self.follow(own) {
+        let followed = match self.follow_to(upto, own) {
             Err(FollowError::Diverged(at)) => {
                 crate::report::warn(|| format!("the state of filespace {} is built anew at {at}", self.id));
                 self.rebuild()
@@ -65,15 +70,23 @@ impl Link {
 
     /// Applies slots to the end of the log. The caller holds `applying`.
     pub(super) fn follow(&self, own: Option<&Own<'_>>) -> Result<(), FollowError> {
+        self.follow_to(Seq(u64::MAX), own)
+    }
+
+    fn follow_to(&self, upto: Seq, own: Option<&Own<'_>>) -> Result<(), FollowError> {
         loop {
-            let slots = self.log.read(self.position().next(), READ_SLOTS, READ_BYTES).map_err(Error::from)?;
-            if slots.is_empty() {
-                self.heed(&self.read_committed(|state| Ok(state.header()?))?);
-                return Ok(());
-            }
+            let left = upto.0.saturating_sub(self.position().0).min(READ_SLOTS);
+            let slots = self.log.read(self.position().next(), left as usize, READ_BYTES);
+            let slots = slots.map_err(Error::from)?;
+            let bytes: usize = slots.iter().map(|(_, bytes)| bytes.len()).sum();
+            let is_end = (slots.len() as u64) < left && bytes < READ_BYTES;
             let checked = self.check_signatures(&slots)?;
             for ((at, bytes), checked) in slots.into_iter().zip(checked) {
                 self.apply_slot(at, &bytes, own, checked)?;
+            }
+            if is_end || self.position() >= upto {
+                self.heed(&self.read_committed(|state| Ok(state.header()?))?);
+                return Ok(());
             }
         }
     }

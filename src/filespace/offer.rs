@@ -124,6 +124,13 @@ impl Link {
                 let mark = |e: Error| if offer.unknown { e.maybe_applied() } else { e };
                 let answer = self.append_own(&own).map_err(mark)?;
                 offer.unknown |= matches!(answer, Append::Unknown(_));
+                let answer = match answer {
+                    // No time is left to look for it.
+                    Append::Unknown(cause) if Instant::now() >= deadline => {
+                        return Err(Error::from(cause).maybe_applied());
+                    }
+                    answer => answer,
+                };
                 let mark = |e: Error| if offer.unknown { e.maybe_applied() } else { e };
                 if !matches!(answer, Append::Landed(_)) {
                     self.catch_up(Some(&own)).map_err(mark)?;

@@ -1,52 +1,101 @@
 //! Where a workspace is.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use crate::bucket::Settings;
 use crate::error::{Error, Result, Status};
 
-/// The place of a workspace: a folder of this host, written as `file:///folder`.
+/// The longest prefix in a bucket, in bytes: keys have at most 1024.
+const MAX_PREFIX: usize = 512;
+
+/// Where a workspace is, and how it is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Location {
-    folder: PathBuf,
+pub enum Location {
+    /// In a folder of this host, written as `file:///folder`.
+    Folder(PathBuf),
+    /// In a bucket, written as `s3://bucket/prefix`.
+    Bucket {
+        /// The bucket's name.
+        bucket: String,
+        /// What keys in it start with; empty, or without `/` at its ends.
+        prefix: String,
+        /// How it is reached; no part of the URL.
+        settings: Settings,
+    },
 }
 
 impl Location {
-    /// Reads a URL; `%` and two hexadecimal digits stand for a byte.
+    /// Reads a URL; in a folder's, `%` and two hexadecimal digits stand for a byte.
     pub fn parse(url: &str) -> Result<Location> {
         let wrong = |what: &str| {
-            let text = format!("workspace.url: {what}; it looks like file:///folder");
+            let text = format!("workspace.url: {what}; it looks like file:///folder or s3://bucket/prefix");
             Error::new(Status::InvalidValue, text)
         };
         let (scheme, rest) = url.split_once("://").ok_or_else(|| wrong("it has no scheme"))?;
-        if scheme != "file" {
-            return Err(wrong(&format!("scheme {scheme:?} is not supported by this version")));
+        match scheme {
+            "file" => folder(rest).map_err(wrong),
+            "s3" => bucket(rest).map_err(wrong),
+            _ => Err(wrong(&format!("scheme {scheme:?} is not supported by this version"))),
         }
-        let path = percent_decode(rest).ok_or_else(|| wrong("a '%' is not followed by two hex digits"))?;
-        if !path.starts_with('/') {
-            return Err(wrong("the folder is not absolute"));
-        }
-        if path.contains('\0') {
-            return Err(wrong("it contains NUL"));
-        }
-        Ok(Location { folder: PathBuf::from(path) })
     }
 
-    /// The folder.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// The same place, reached in this way if it is in a bucket.
+    pub fn reached_by(self, settings: Settings) -> Location {
+        match self {
+            Location::Bucket { bucket, prefix, .. } => Location::Bucket { bucket, prefix, settings },
+            folder @ Location::Folder(_) => folder,
+        }
     }
+}
+
+fn folder(rest: &str) -> Result<Location, &'static str> {
+    let path = percent_decode(rest).ok_or("a '%' is not followed by two hex digits")?;
+    if !path.starts_with('/') {
+        return Err("the folder is not absolute");
+    }
+    if path.contains('\0') {
+        return Err("it contains NUL");
+    }
+    Ok(Location::Folder(PathBuf::from(path)))
+}
+
+fn bucket(rest: &str) -> Result<Location, &'static str> {
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let is_in_name = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-._".contains(&c);
+    if !(3..=63).contains(&bucket.len()) || !bucket.bytes().all(is_in_name) {
+        return Err("a bucket's name has 3 to 63 of the characters a to z, 0 to 9, '-', '.' and '_'");
+    }
+    let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+    let is_in_prefix = |c: u8| c.is_ascii_alphanumeric() || b"-._/".contains(&c);
+    let mut parts = prefix.split('/');
+    if !prefix.is_empty() && parts.any(|part| matches!(part, "" | "." | "..")) {
+        return Err("a part of the prefix is empty, '.' or '..'");
+    }
+    if prefix.len() > MAX_PREFIX || !prefix.bytes().all(is_in_prefix) {
+        return Err(
+            "the prefix has at most 512 of the characters A to Z, a to z, 0 to 9, '-', '.', '_' and '/'",
+        );
+    }
+    let settings = Settings::default();
+    Ok(Location::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned(), settings })
 }
 
 impl From<PathBuf> for Location {
     fn from(folder: PathBuf) -> Location {
-        Location { folder }
+        Location::Folder(folder)
     }
 }
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "file://{}", self.folder.display().to_string().replace('%', "%25"))
+        match self {
+            Location::Folder(folder) => {
+                write!(f, "file://{}", folder.display().to_string().replace('%', "%25"))
+            }
+            Location::Bucket { bucket, prefix, .. } if prefix.is_empty() => write!(f, "s3://{bucket}"),
+            Location::Bucket { bucket, prefix, .. } => write!(f, "s3://{bucket}/{prefix}"),
+        }
     }
 }
 
@@ -73,15 +122,35 @@ mod tests {
 
     #[test]
     fn urls() {
-        let folder = |url| Location::parse(url).unwrap().folder().display().to_string();
-        assert_eq!(folder("file:///a/b"), "/a/b");
-        assert_eq!(folder("file:///a%20b%25"), "/a b%");
-        assert_eq!(
-            Location::parse(&Location::from(PathBuf::from("/x%y")).to_string()).unwrap().folder(),
-            Path::new("/x%y")
-        );
-        for bad in ["", "/a", "file://a", "file:///a%2", "file:///%zz", "s3://bucket", "file:///a%00"] {
-            assert_eq!(Location::parse(bad).unwrap_err().status(), Status::InvalidValue, "{bad}");
+        let text = |url| Location::parse(url).unwrap().to_string();
+        assert_eq!(Location::parse("file:///a%20b%25").unwrap(), Location::Folder("/a b%".into()));
+        for same in ["file:///a/b", "file:///x%25y", "s3://bucket", "s3://my.bucket-1/a/B_c/d.e"] {
+            assert_eq!(text(same), same);
+        }
+        assert_eq!(text("s3://bucket/a/"), "s3://bucket/a");
+        assert_eq!(text("s3://bucket/"), "s3://bucket");
+        for bad in [
+            "",
+            "/a",
+            "file://a",
+            "file:///a%2",
+            "file:///%zz",
+            "file:///a%00",
+            "gs://bucket",
+            "s3://",
+            "s3:///a",
+            "s3://Bucket",
+            "s3://ab",
+            "s3://key:secret@bucket",
+            "s3://bucket//a",
+            "s3://bucket/a/../b",
+            "s3://bucket/a b",
+            "s3://bucket/a?x=y",
+            "s3://bucket/%41",
+        ] {
+            let error = Location::parse(bad).unwrap_err();
+            assert_eq!(error.status(), Status::InvalidValue, "{bad}");
+            assert!(!error.to_string().contains("secret"), "{error}");
         }
     }
 }

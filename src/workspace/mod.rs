@@ -81,8 +81,9 @@ impl Workspace {
     /// only copy there is.
     pub fn create(location: &Location, name: &str, env: &Env, timeout: Duration) -> Result<Token> {
         name::check(name)?;
-        let place = Place::new(location, timeout);
+        let place = Place::new(location, timeout, None)?;
         place.check_vacant()?;
+        let probe = place.probe(env)?;
         let secret = Key32::random(env)?;
         let root = SigningKey::root(&secret)?;
         let now = env.clock.now();
@@ -91,6 +92,7 @@ impl Workspace {
             random: Bytes::copy_from_slice(&env.random_bytes::<32>()?),
             created: now,
             root: Bytes::copy_from_slice(&root.public()),
+            probe,
             signature: Bytes::new(),
         };
         genesis.signature = Bytes::copy_from_slice(&root.sign(&genesis.signed_part()));
@@ -116,14 +118,11 @@ impl Workspace {
         let slot = seal_commit(env, &state, SessionId(env.random_bytes()?), account.key_id(), &first, |m| {
             root.sign(m)
         })?;
-        let log = place.create_log(ROOT, &genesis).map_err(|e| {
-            let error = Error::from(e);
-            match error.status() {
-                Status::Exists => {
-                    Error::new(Status::Exists, format!("there is a workspace in {location} already"))
-                }
-                _ => error,
+        let log = place.create_log(ROOT, &genesis).map_err(|error| match error {
+            LogError::Exists(_) => {
+                Error::new(Status::Exists, format!("there is a workspace in {location} already"))
             }
+            error => error.into(),
         })?;
         let filled = (|| -> Result<()> {
             let store = place.store(ROOT);
@@ -155,17 +154,13 @@ impl Workspace {
         timeout: Duration,
         runtime: Handle,
     ) -> Result<Arc<Workspace>> {
-        let place = Place::new(location, timeout);
-        let log = place.open_log(ROOT, |_| Ok(true)).map_err(|e| {
-            let error = Error::from(e);
-            match error.status() {
-                Status::NotFound => {
-                    let what =
-                        format!("there is no workspace at {location}; create one or check workspace.url");
-                    Error::new(Status::NotFound, what)
-                }
-                _ => error,
+        let place = Place::new(location, timeout, Some(runtime.clone()))?;
+        let log = place.open_log(ROOT, |_| Ok(true)).map_err(|error| match error {
+            LogError::NotFound(_) => {
+                let what = format!("there is no workspace at {location}; create one or check workspace.url");
+                Error::new(Status::NotFound, what)
             }
+            error => error.into(),
         })?;
         let slots = log.read(Seq(0), usize::MAX, usize::MAX)?;
         let (genesis, rest) = slots

@@ -18,9 +18,23 @@ pub struct WorkspaceGenesis {
     /// The root's Ed25519 key, which may sign this and slot 1; 32 bytes.
     #[prost(bytes = "bytes", tag = "4")]
     pub root: Bytes,
+    /// What the store was found to keep, where that had to be tried.
+    #[prost(message, optional, tag = "5")]
+    pub probe: Option<Probe>,
     /// The root's signature over the encoding of all of the above; 64 bytes.
     #[prost(bytes = "bytes", tag = "15")]
     pub signature: Bytes,
+}
+
+/// A probe of a bucket: of each race of conditional PUTs one writer was the winner.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct Probe {
+    /// Writers of one race.
+    #[prost(uint32, tag = "1")]
+    pub writers: u32,
+    /// Races.
+    #[prost(uint32, tag = "2")]
+    pub rounds: u32,
 }
 
 /// The payload of a commit: takes effect as a whole or not at all.

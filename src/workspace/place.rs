@@ -5,10 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::location::Location;
+use super::ops::Probe;
+use crate::bucket::Bucket;
 use crate::content::store::Store;
+use crate::content::store::bucket::BucketStore;
 use crate::content::store::folder::FolderStore;
+use crate::env::Env;
 use crate::error::{Error, Result, Status};
+use crate::log::bucket::BucketLog;
 use crate::log::folder::FolderLog;
 use crate::log::{CommitLog, LogError};
 
@@ -24,28 +31,48 @@ pub(super) enum Place {
         /// How long a call may wait for other processes.
         timeout: Duration,
     },
+    /// A prefix in a bucket.
+    Bucket(Arc<Bucket>),
 }
 
 impl Place {
-    /// The place at a location.
-    pub(super) fn new(location: &Location, timeout: Duration) -> Place {
-        Place::Folder { root: location.folder().to_owned(), timeout }
+    /// The place at a location. Where there is no runtime yet, what needs one has its own.
+    pub(super) fn new(location: &Location, timeout: Duration, runtime: Option<Handle>) -> Result<Place> {
+        Ok(match location {
+            Location::Folder(folder) => Place::Folder { root: folder.clone(), timeout },
+            Location::Bucket { bucket, prefix, settings } => {
+                Place::Bucket(Arc::new(Bucket::new(bucket, prefix, settings, timeout, runtime)?))
+            }
+        })
+    }
+
+    /// Tries whether the place is fit for a workspace, if that is not known of its kind; what it was found to keep.
+    pub(super) fn probe(&self, env: &Env) -> Result<Option<Probe>> {
+        match self {
+            Place::Folder { .. } => Ok(None),
+            Place::Bucket(bucket) => {
+                let found = bucket.probe(env)?;
+                Ok(Some(Probe { writers: found.writers, rounds: found.rounds }))
+            }
+        }
     }
 
     /// Refuses a place with something in it that is no workspace's.
     pub(super) fn check_vacant(&self) -> Result<()> {
         match self {
-            Place::Folder { root, .. } => check_vacant(root),
+            Place::Folder { root, .. } => check_folder(root),
+            Place::Bucket(bucket) => check_bucket(bucket),
         }
     }
 
     /// Makes a log whose slot 0 is `genesis`.
     pub(super) fn create_log(&self, path: &str, genesis: &[u8]) -> Result<Arc<dyn CommitLog>, LogError> {
-        match self {
-            Place::Folder { timeout, .. } => {
-                Ok(Arc::new(FolderLog::create(&self.folder(path), genesis, *timeout)?))
+        Ok(match self {
+            Place::Folder { root, timeout } => {
+                Arc::new(FolderLog::create(&folder(root, path), genesis, *timeout)?)
             }
-        }
+            Place::Bucket(bucket) => Arc::new(BucketLog::create(bucket.clone(), path, genesis)?),
+        })
     }
 
     /// Opens a log. `whole` says of a slot whether everything is there that it refers to; it is asked where slots may
@@ -55,38 +82,38 @@ impl Place {
         path: &str,
         whole: impl FnMut(&[u8]) -> Result<bool, LogError>,
     ) -> Result<Arc<dyn CommitLog>, LogError> {
-        match self {
-            Place::Folder { timeout, .. } => {
-                Ok(Arc::new(FolderLog::open(&self.folder(path), *timeout, whole)?))
+        Ok(match self {
+            Place::Folder { root, timeout } => {
+                Arc::new(FolderLog::open(&folder(root, path), *timeout, whole)?)
             }
-        }
+            Place::Bucket(bucket) => Arc::new(BucketLog::open(bucket.clone(), path)?),
+        })
     }
 
     /// Removes a log that nobody has seen.
     pub(super) fn remove_log(&self, path: &str) {
         match self {
-            Place::Folder { .. } => FolderLog::remove(&self.folder(path)),
+            Place::Folder { root, .. } => FolderLog::remove(&folder(root, path)),
+            Place::Bucket(bucket) => BucketLog::remove(bucket, path),
         }
     }
 
     /// The store at a path; it is made when something is put.
     pub(super) fn store(&self, path: &str) -> Arc<dyn Store> {
         match self {
-            Place::Folder { .. } => Arc::new(FolderStore::new(&self.folder(path))),
-        }
-    }
-
-    fn folder(&self, path: &str) -> PathBuf {
-        match self {
-            Place::Folder { root, .. } if path.is_empty() => root.clone(),
-            Place::Folder { root, .. } => root.join(path),
+            Place::Folder { root, .. } => Arc::new(FolderStore::new(&folder(root, path))),
+            Place::Bucket(bucket) => Arc::new(BucketStore::new(bucket.clone(), path)),
         }
     }
 }
 
+fn folder(root: &Path, path: &str) -> PathBuf {
+    if path.is_empty() { root.to_owned() } else { root.join(path) }
+}
+
 /// Refuses a folder with files that are no workspace's. One that cannot be listed, or made, is left to
 /// whoever makes the log in it.
-fn check_vacant(folder: &Path) -> Result<()> {
+fn check_folder(folder: &Path) -> Result<()> {
     // A log, also an old one, is looked at when this one is made. The next are what an attempt leaves that
     // died, or makes beside this one; the last is what a new file system has.
     const OWN: [&str; 5] = ["log", "log.sqlite", "grants", "filespaces", "lost+found"];
@@ -98,5 +125,16 @@ fn check_vacant(folder: &Path) -> Result<()> {
     };
     let (place, found) = (folder.display(), Path::new(&found).display());
     let what = format!("{place} is not empty (there is {found}) and is no workspace; name a new folder");
+    Err(Error::new(Status::NotEmpty, what))
+}
+
+/// The same of a bucket's prefix.
+fn check_bucket(bucket: &Bucket) -> Result<()> {
+    const OWN: [&str; 4] = ["log/", "grants/", "filespaces/", "probe/"];
+    let keys = bucket.list_page("", None, bucket.deadline())?;
+    let Some(found) = keys.iter().find(|key| !OWN.iter().any(|own| key.starts_with(own))) else {
+        return Ok(());
+    };
+    let what = format!("{bucket:?} is not empty (there is {found}) and is no workspace; name a new prefix");
     Err(Error::new(Status::NotEmpty, what))
 }

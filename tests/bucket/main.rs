@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod conformance;
+mod processes;
 #[path = "../support/seaweed.rs"]
 mod seaweed;

@@ -83,6 +83,7 @@ impl World {
             random: Bytes::copy_from_slice(&counting::<32>(0x20)),
             created: CREATED,
             root: Bytes::copy_from_slice(&root.public()),
+            probe: None,
             signature: Bytes::new(),
         };
         workspace_genesis.signature = Bytes::copy_from_slice(&root.sign(&workspace_genesis.signed_part()));

@@ -88,8 +88,9 @@ mod tests {
         let deadline = Instant::now() + Duration::from_secs(60);
         let (started, begun) = channel();
         let (go_on, waits) = channel::<()>();
+        let (looks, asked) = (&looks, &asked);
         std::thread::scope(|scope| {
-            scope.spawn(|| {
+            scope.spawn(move || {
                 let first = looks.share(deadline, || {
                     let _ = started.send(());
                     let _ = waits.recv();
