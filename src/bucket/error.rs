@@ -85,7 +85,8 @@ impl BucketError {
                 "the owner of s3.access_key_id must be allowed to list the bucket, and to get and put objects in it",
             ),
             (501, _) | (_, "NotImplemented") => BucketError::Unsuitable(format!(
-                "the store does not know a request that is needed ({status} {code}); it must have conditional PUT"
+                "the store does not know a request that is needed ({status} {code}): use a store with conditional PUT, or \
+                 keep the log in PostgreSQL"
             )),
             // 409: another request for this key was under way. Which of them won is not known.
             (408 | 409 | 429 | 500.., _) => BucketError::Failed(format!("the store fails with {status} {code}")),

@@ -57,10 +57,10 @@ impl Bucket {
                     Err(error) => return Err(error.clone()),
                 }
             }
-            let there = self.get(key, deadline)?;
             if winners.len() > 1 {
                 return Err(unsuitable("several clients could create the same object at the same time"));
             }
+            let there = self.get(key, deadline)?;
             if winners.first().is_some_and(|won| *won != there) {
                 return Err(unsuitable(
                     "an object was replaced after a client was told that it had created it",

@@ -1,7 +1,17 @@
 //! Workspaces in a bucket, on a real S3 server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../support/abi.rs"]
+#[allow(unreachable_pub)]
+mod abi;
 mod conformance;
+mod counts;
+mod faults;
 mod processes;
+mod program;
+#[path = "../support/proxy.rs"]
+mod proxy;
+mod refusals;
 #[path = "../support/seaweed.rs"]
 mod seaweed;
+mod world;

@@ -1,49 +1,9 @@
 //! The command line on a bucket: separate processes that share nothing else.
 
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::LazyLock;
+use std::process::Command;
 
-use crate::seaweed;
-
-/// A workspace in the bucket; making one takes a while, so tests share it.
-struct World {
-    home: tempfile::TempDir,
-    url: String,
-    token: String,
-}
-
-static WORLD: LazyLock<World> = LazyLock::new(|| {
-    let url = format!("s3://{}/{}", seaweed::BUCKET, seaweed::new_prefix());
-    let mut world = World { home: tempfile::tempdir().unwrap(), url, token: String::new() };
-    world.token = world.ok(&["workspace", "create", "--name", "studio"]).trim_end().to_owned();
-    world
-});
-
-impl World {
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lucidlink"));
-        command.args(args).env_clear().env("HOME", self.home.path()).env("TMPDIR", self.home.path());
-        command.env("LUCIDLINK_WORKSPACE_URL", &self.url).env("LUCIDLINK_TOKEN", &self.token);
-        command.envs(seaweed::environment(&seaweed::endpoint()));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    fn start(&self, args: &[&str]) -> Child {
-        self.command(args).spawn().unwrap()
-    }
-
-    fn ok(&self, args: &[&str]) -> String {
-        String::from_utf8(succeeded(args, self.command(args).output().unwrap())).unwrap()
-    }
-}
-
-fn succeeded(args: &[&str], output: Output) -> Vec<u8> {
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}: {} {stderr}", output.status);
-    output.stdout
-}
+use crate::world::{WORLD, succeeded};
 
 /// A tree with small and large files, an empty one and a link.
 fn make_tree(at: &Path, seed: u8) {

@@ -17,7 +17,7 @@ pub(crate) const SECRET_KEY: &str = "the-secret-of-the-tests";
 pub(crate) const BUCKET: &str = "tests";
 
 /// How long the server may take to start on a busy machine.
-const START: Duration = Duration::from_secs(20);
+const START: Duration = Duration::from_secs(60);
 
 /// The port at which the server answers S3 requests.
 pub(crate) fn port() -> u16 {
@@ -55,6 +55,8 @@ pub(crate) fn environment(endpoint: &str) -> [(&'static str, String); 5] {
     ]
 }
 
+// The server's shell outlives whoever could wait for it.
+#[allow(clippy::zombie_processes)]
 fn start() -> u16 {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let found = Command::new(root.join("scripts/seaweedfs")).stderr(Stdio::inherit()).output().unwrap();

@@ -26,8 +26,8 @@ const DIGITS: usize = 20;
 const FOLDER: &str = "log/";
 /// Slots that are fetched at the same time.
 const PARALLEL: u64 = 16;
-/// Slots that were fetched and not yet read, at most.
-const AHEAD: usize = 64;
+/// Bytes of slots that are kept in memory, at most.
+const KEPT_BYTES: usize = 4 << 20;
 
 /// A log in a bucket.
 pub struct BucketLog {
@@ -43,8 +43,11 @@ pub struct BucketLog {
 struct Known {
     /// A slot that is there; all before it are.
     last: Option<Seq>,
-    /// Slots that looks brought along.
-    ahead: BTreeMap<Seq, Bytes>,
+    /// Slots that looks brought along, and those that were read or put last.
+    kept: BTreeMap<Seq, Bytes>,
+    kept_bytes: usize,
+    /// All before this one were read.
+    read: Seq,
 }
 
 impl Known {
@@ -53,9 +56,15 @@ impl Known {
     }
 
     fn keep(&mut self, slot: Seq, bytes: Bytes) {
-        self.ahead.insert(slot, bytes);
-        while self.ahead.len() > AHEAD {
-            self.ahead.pop_last();
+        self.kept_bytes += bytes.len();
+        if let Some(same) = self.kept.insert(slot, bytes) {
+            self.kept_bytes -= same.len();
+        }
+        while self.kept_bytes > KEPT_BYTES {
+            // What was read before goes first, then what will be read last.
+            let has_old = self.kept.first_key_value().is_some_and(|(slot, _)| *slot < self.read);
+            let dropped = if has_old { self.kept.pop_first() } else { self.kept.pop_last() };
+            self.kept_bytes -= dropped.map_or(0, |(_, bytes)| bytes.len());
         }
     }
 }
@@ -111,7 +120,7 @@ impl BucketLog {
         let run = (from.0..from.0.saturating_add(count)).map(Seq);
         let mut slots: BTreeMap<Seq, Bytes> = {
             let known = self.known.lock();
-            run.clone().filter_map(|slot| Some((slot, known.ahead.get(&slot)?.clone()))).collect()
+            run.clone().filter_map(|slot| Some((slot, known.kept.get(&slot)?.clone()))).collect()
         };
         let missing: Vec<Seq> = run.clone().filter(|slot| !slots.contains_key(slot)).collect();
         if !missing.is_empty() {
@@ -121,6 +130,7 @@ impl BucketLog {
         }
         let there: Vec<(Seq, Bytes)> = run.map_while(|slot| slots.remove_entry(&slot)).collect();
         let mut known = self.known.lock();
+        there.iter().for_each(|(slot, bytes)| known.keep(*slot, bytes.clone()));
         match (there.last(), known.last) {
             // A slot is gone that was there: the log ends before it.
             (_, Some(last)) if (there.len() as u64) < count && from.0 + there.len() as u64 <= last.0 => {
@@ -137,12 +147,7 @@ impl BucketLog {
         let Some(known) = self.known.lock().last else { return self.find_end(deadline) };
         let (mut last, mut count) = (known, 1);
         loop {
-            let there = self.fetch(last.next(), count, deadline)?;
-            let found = there.len() as u64;
-            {
-                let mut known = self.known.lock();
-                there.into_iter().for_each(|(slot, bytes)| known.keep(slot, bytes));
-            }
+            let found = self.fetch(last.next(), count, deadline)?.len() as u64;
             last = Seq(last.0 + found);
             if found < count {
                 return Ok(last);
@@ -150,7 +155,8 @@ impl BucketLog {
             if count == PARALLEL {
                 return self.find_end(deadline);
             }
-            count = (2 * count).min(PARALLEL);
+            // As many again as were found so far.
+            count = (last.0 - known.0).min(PARALLEL);
         }
     }
 
@@ -204,10 +210,12 @@ impl CommitLog for BucketLog {
             return Ok(Append::Occupied);
         }
         let slot = after.next();
-        let deadline = self.bucket.deadline();
-        match self.bucket.put_new(&self.key(slot), Bytes::copy_from_slice(bytes), deadline) {
+        let (bytes, deadline) = (Bytes::copy_from_slice(bytes), self.bucket.deadline());
+        match self.bucket.put_new(&self.key(slot), bytes.clone(), deadline) {
             Ok(Put::Made) => {
-                self.known.lock().reach(slot);
+                let mut known = self.known.lock();
+                known.reach(slot);
+                known.keep(slot, bytes);
                 Ok(Append::Landed(slot))
             }
             Ok(Put::Taken) => Ok(Append::Occupied),
@@ -218,34 +226,39 @@ impl CommitLog for BucketLog {
 
     fn read(&self, from: Seq, limit: usize, max_bytes: usize) -> Result<Vec<(Seq, Bytes)>, LogError> {
         let deadline = self.bucket.deadline();
-        let (mut slots, mut next, mut total, mut count) = (Vec::new(), from, 0, 1);
+        let (mut slots, mut total) = (Vec::new(), 0);
         while slots.len() < limit && (slots.is_empty() || total < max_bytes) {
+            let next = Seq(from.0 + slots.len() as u64);
             let known = self.known.lock().last.map_or(0, |last| (last.0 + 1).saturating_sub(next.0));
             // Behind what is known to be there, carefully: most often nothing is.
-            count = count.max(known).min(PARALLEL).min((limit - slots.len()) as u64);
+            let count = known.max(slots.len() as u64).clamp(1, PARALLEL).min((limit - slots.len()) as u64);
             let there = self.fetch(next, count, deadline)?;
             let is_end = (there.len() as u64) < count;
-            for (slot, bytes) in there {
-                if slots.is_empty() || (total < max_bytes && slots.len() < limit) {
-                    total += bytes.len();
-                    slots.push((slot, bytes));
-                } else {
-                    self.known.lock().keep(slot, bytes);
+            for slot in there {
+                if slots.is_empty() || total < max_bytes {
+                    total += slot.1.len();
+                    slots.push(slot);
                 }
             }
             if is_end {
                 break;
             }
-            (next, count) = (Seq(next.0 + count), 2 * count);
         }
         let mut known = self.known.lock();
-        known.ahead = known.ahead.split_off(&Seq(from.0 + slots.len() as u64));
+        known.read = known.read.max(Seq(from.0 + slots.len() as u64));
         Ok(slots)
     }
 
     fn read_range(&self, slot: Seq, offset: u64, len: u32) -> Result<Bytes, LogError> {
         let missing = || LogError::NoSuchRange { slot, offset, len };
         let end = offset.checked_add(len.into()).ok_or_else(missing)?;
+        if let Some(bytes) = self.known.lock().kept.get(&slot) {
+            return if end <= bytes.len() as u64 {
+                Ok(bytes.slice(offset as usize..end as usize))
+            } else {
+                Err(missing())
+            };
+        }
         if len == 0 {
             return Ok(Bytes::new());
         }
