@@ -12,7 +12,8 @@
  * that is not UTF-8), LL_ERR_FORKED (in a child after fork), LL_ERR_PANIC and LL_ERR_POISONED; every one that takes a
  * path LL_ERR_NOT_FOUND, LL_ERR_NOT_A_DIRECTORY and LL_ERR_TOO_MANY_SYMLINKS; and every one that uses log or store
  * LL_ERR_IO, LL_ERR_NO_SPACE, LL_ERR_TIMEOUT, LL_ERR_INTEGRITY, LL_ERR_LOG_FORKED, LL_ERR_STATE_DIVERGED and
- * LL_ERR_FILESPACE_DELETED. Settings such as network.timeout (seconds, 60 unless set) are listed by ll_config_describe;
+ * LL_ERR_FILESPACE_DELETED, and if that is in a bucket LL_ERR_ACCESS_DENIED, LL_ERR_NOT_FOUND and LL_ERR_INVALID_VALUE:
+ * its store refuses, has no such bucket, or is not what a setting says. Settings such as network.timeout (seconds, 60 unless set) are listed by ll_config_describe;
  * the environment variable LUCIDLINK_WORKSPACE_URL says where the workspace is, unless workspace.url is set.
  * The conventions as a whole: docs/c-conventions.md.
  */
@@ -1658,13 +1659,16 @@ void ll_workspace_free(ll_workspace handle);
  * Makes a workspace, and its first admin with a token. The token is the only copy there is: keep it, and
  * mint a second admin.
  *
- * @param url Where: file:///folder. The folder is made if it is missing; else it must be empty.
+ * @param url Where: file:///folder or s3://bucket/prefix. A folder is made if it is missing; else it must be empty,
+ * and so must be what the bucket has below the prefix. The bucket must be there; the environment of the AWS tools or
+ * their profile files say how it is reached (AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_ENDPOINT_URL, ...), and it is tried
+ * whether its store keeps what a log needs.
  * @param name What it is called: 1 to 255 bytes without control characters, '/', ':' and '@'.
  * @param token Receives the token, NUL-terminated.
  * @param cap Bytes that `token` has, at least LL_TOKEN_SIZE.
  * @param needed Receives the bytes used, the NUL included; may be NULL.
  * @param err Detail of a failure, or NULL.
- * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Threads: any. Blocking: until log and store answer, each request at most 60 seconds.
  * Errors: LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_VALUE (url), LL_ERR_BUFFER_TOO_SMALL, LL_ERR_EXISTS,
  * LL_ERR_NOT_EMPTY (files that are no workspace), LL_ERR_STORE_UNSUITABLE, LL_ERR_IO, LL_ERR_NO_SPACE. @since 0.1.0
  */

@@ -88,13 +88,16 @@ fn check_token_buffer(cap: usize, is_null: bool) -> Result<()> {
 /// Makes a workspace, and its first admin with a token. The token is the only copy there is: keep it, and
 /// mint a second admin.
 ///
-/// @param url Where: file:///folder. The folder is made if it is missing; else it must be empty.
+/// @param url Where: file:///folder or s3://bucket/prefix. A folder is made if it is missing; else it must be empty,
+/// and so must be what the bucket has below the prefix. The bucket must be there; the environment of the AWS tools or
+/// their profile files say how it is reached (AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_ENDPOINT_URL, ...), and it is tried
+/// whether its store keeps what a log needs.
 /// @param name What it is called: 1 to 255 bytes without control characters, '/', ':' and '@'.
 /// @param token Receives the token, NUL-terminated.
 /// @param cap Bytes that `token` has, at least LL_TOKEN_SIZE.
 /// @param needed Receives the bytes used, the NUL included; may be NULL.
 /// @param err Detail of a failure, or NULL.
-/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Threads: any. Blocking: until log and store answer, each request at most 60 seconds.
 /// Errors: LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_VALUE (url), LL_ERR_BUFFER_TOO_SMALL, LL_ERR_EXISTS,
 /// LL_ERR_NOT_EMPTY (files that are no workspace), LL_ERR_STORE_UNSUITABLE, LL_ERR_IO, LL_ERR_NO_SPACE. @since 0.1.0
 #[unsafe(no_mangle)]

@@ -19,6 +19,8 @@ Environment:
   LUCIDLINK_WORKSPACE_URL  where the workspace is, unless --url says so. Without both: the folder
                            lucidlink/workspace in $XDG_DATA_HOME or ~/.local/share
   LUCIDLINK_TOKEN          the token, unless --token says so; other users cannot see it there
+  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL
+                           how a workspace in a bucket is reached, as for the AWS tools
 
 Exit status:
   0  all was done
@@ -45,7 +47,7 @@ pub(crate) struct Args {
 /// What every command takes.
 #[derive(clap::Args)]
 pub(crate) struct Common {
-    /// Where the workspace is, for example file:///srv/workspace [env: LUCIDLINK_WORKSPACE_URL]
+    /// Where the workspace is, for example file:///srv/workspace or s3://bucket/prefix [env: LUCIDLINK_WORKSPACE_URL]
     #[arg(long, global = true)]
     url: Option<String>,
     /// The token of the account to work as [env: LUCIDLINK_TOKEN]
