@@ -13,9 +13,9 @@
  * path LL_ERR_NOT_FOUND, LL_ERR_NOT_A_DIRECTORY and LL_ERR_TOO_MANY_SYMLINKS; and every one that uses log or store
  * LL_ERR_IO, LL_ERR_NO_SPACE, LL_ERR_TIMEOUT, LL_ERR_INTEGRITY, LL_ERR_LOG_FORKED, LL_ERR_STATE_DIVERGED and
  * LL_ERR_FILESPACE_DELETED, and if that is in a bucket LL_ERR_ACCESS_DENIED, LL_ERR_NOT_FOUND and LL_ERR_INVALID_VALUE:
- * its store refuses, has no such bucket, or is not what a setting says. Settings such as network.timeout (seconds, 60 unless set) are listed by ll_config_describe;
- * the environment variable LUCIDLINK_WORKSPACE_URL says where the workspace is, unless workspace.url is set.
- * The conventions as a whole: docs/c-conventions.md.
+ * its store refuses, has no such bucket, or is not what a setting says. Settings such as network.timeout (seconds, 60
+ * unless set) are listed by ll_config_describe; the environment variable LUCIDLINK_WORKSPACE_URL says where the workspace
+ * is, unless workspace.url is set. The conventions as a whole: docs/c-conventions.md.
  */
 
 #ifndef LUCIDLINK_H
