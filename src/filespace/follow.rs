@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use parking_lot::MutexGuard;
 
 use super::checks::Checked;
 use super::link::Link;
@@ -57,7 +58,7 @@ impl Link {
     /// Applies slots up to one, or to the end of the log. A replica that differs from what the log records is built
     /// anew, once; if the new one differs too, the link stops.
     fn catch_up_to(&self, upto: Seq, own: Option<&Own<'_>>) -> Result<()> {
-        let _applying = self.applying.lock();
+        let _applying = self.take_applying()?;
         let followed = match self.follow_to(upto, own) {
             Err(FollowError::Diverged(at)) => {
                 crate::report::warn(|| format!("the state of filespace {} is built anew at {at}", self.id));
@@ -91,9 +92,16 @@ impl Link {
         }
     }
 
+    /// Whoever has it may be waiting for the log.
+    fn take_applying(&self) -> Result<MutexGuard<'_, ()>> {
+        self.applying.try_lock_until(self.deadline()).ok_or_else(|| {
+            Error::new(Status::Timeout, "the log did not answer another call of this link in time")
+        })
+    }
+
     /// Appends a commit after the current position and, if it lands, applies it without reading it back.
     pub(super) fn append_own(&self, own: &Own<'_>) -> Result<Append> {
-        let _applying = self.applying.lock();
+        let _applying = self.take_applying()?;
         let answer = self.log.append(own.bytes, self.position())?;
         if let Append::Landed(at) = answer {
             let applied = match at == self.position().next() {

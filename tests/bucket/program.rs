@@ -64,3 +64,16 @@ fn two_programs_see_each_other_at_once() {
     one.stop();
     other.stop();
 }
+
+#[test]
+fn a_proxy_is_used() {
+    let (abi, proxy) = (Abi::load(), Proxy::new(seaweed::port()));
+    let endpoint = seaweed::endpoint();
+    let through = proxy.endpoint();
+    let mut all = settings(&WORLD.url, &endpoint).to_vec();
+    all.push(("network.proxy", &through));
+    let daemon = abi.daemon(&all).unwrap();
+    abi.authenticate(daemon, &WORLD.token).unwrap();
+    assert!(!proxy.take_counts().is_empty());
+    abi.stop(daemon).unwrap();
+}

@@ -52,6 +52,22 @@ fn each_mistake_is_named() {
 }
 
 #[test]
+fn a_certificate_is_trusted_when_its_file_is_named() {
+    let server = seaweed::server();
+    let endpoint = format!("https://127.0.0.1:{}", server.tls_port);
+    let failed = refused(&[("s3.endpoint", &endpoint)]);
+    assert_eq!(failed.status, Status::InvalidValue.code(), "{}", failed.message);
+    assert!(failed.message.contains("network.ca_file"), "{}", failed.message);
+
+    let abi = Abi::load();
+    let mut all: Vec<(&str, &str)> = settings(&WORLD.url, &endpoint).to_vec();
+    all.push(("network.ca_file", server.certificate.to_str().unwrap()));
+    let daemon = abi.daemon(&all).unwrap();
+    abi.authenticate(daemon, &WORLD.token).unwrap();
+    abi.stop(daemon).unwrap();
+}
+
+#[test]
 fn no_credentials_at_all() {
     let args = ["filespace", "list"];
     let mut command = WORLD.command(&args);

@@ -4,7 +4,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,10 +19,23 @@ pub(crate) const BUCKET: &str = "tests";
 /// How long the server may take to start on a busy machine.
 const START: Duration = Duration::from_secs(60);
 
-/// The port at which the server answers S3 requests.
+/// The server as it runs.
+pub(crate) struct Server {
+    /// Where it answers S3 requests.
+    pub(crate) port: u16,
+    /// The same over TLS.
+    pub(crate) tls_port: u16,
+    /// Its certificate, which no system trusts.
+    pub(crate) certificate: PathBuf,
+}
+
+pub(crate) fn server() -> &'static Server {
+    static SERVER: LazyLock<Server> = LazyLock::new(start);
+    &SERVER
+}
+
 pub(crate) fn port() -> u16 {
-    static PORT: LazyLock<u16> = LazyLock::new(start);
-    *PORT
+    server().port
 }
 
 pub(crate) fn endpoint() -> String {
@@ -57,7 +70,7 @@ pub(crate) fn environment(endpoint: &str) -> [(&'static str, String); 5] {
 
 // The server's shell outlives whoever could wait for it.
 #[allow(clippy::zombie_processes)]
-fn start() -> u16 {
+fn start() -> Server {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let found = Command::new(root.join("scripts/seaweedfs")).stderr(Stdio::inherit()).output().unwrap();
     assert!(found.status.success(), "scripts/seaweedfs cannot provide the S3 server");
@@ -70,7 +83,8 @@ fn start() -> u16 {
     );
     std::fs::write(folder.join("s3.json"), config).unwrap();
     let ports = free_ports();
-    let names = ["master.port", "volume.port", "filer.port", "s3.port"];
+    make_certificate(&folder);
+    let names = ["master.port", "volume.port", "filer.port", "s3.port", "s3.port.https"];
     let options = names.iter().zip(&ports).map(|(name, port)| format!("-{name}={port}"));
     let sockets = ["master", "volume", "filer", "s3"].iter().zip(&ports);
     let sockets: Vec<String> = sockets
@@ -96,7 +110,7 @@ fn start() -> u16 {
             "-s3",
         ])
         .args(["-master.volumeSizeLimitMB=256", "-volume.max=64", "-master.telemetry=false"])
-        .args(["-s3.config=s3.json"])
+        .args(["-s3.config=s3.json", "-s3.cert.file=certificate.pem", "-s3.key.file=key.pem"])
         .args(options)
         .env("SOCKETS", sockets.join(" "))
         .current_dir(&folder)
@@ -106,7 +120,20 @@ fn start() -> u16 {
         .unwrap();
     std::mem::forget(shell.stdin.take());
     wait_until_ready(&folder, ports[2], ports[3]);
-    ports[3]
+    Server { port: ports[3], tls_port: ports[4], certificate: folder.join("certificate.pem") }
+}
+
+fn make_certificate(folder: &Path) {
+    let made = Command::new("openssl")
+        .args(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=tests".split(' '),
+        )
+        .args("-addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE".split(' '))
+        .args(["-keyout", "key.pem", "-out", "certificate.pem"])
+        .current_dir(folder)
+        .output()
+        .expect("the command openssl; install it");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
 /// Ports that nobody listens at, with those that the server takes 10000 above them.
@@ -115,7 +142,7 @@ fn free_ports() -> Vec<u16> {
     let from = 12_000 + (std::process::id() % 10_000) as u16;
     let pairs =
         (from..from + 9_000).filter_map(|port| Some((listen(port).ok()?, listen(port + 10_000).ok()?)));
-    let taken: Vec<_> = pairs.take(4).collect();
+    let taken: Vec<_> = pairs.take(5).collect();
     taken.iter().map(|(low, _)| low.local_addr().unwrap().port()).collect()
 }
 
