@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -198,5 +199,9 @@ impl CommitLog for CountedLog {
 
     fn sync(&self, upto: Seq) -> Result<(), LogError> {
         self.inner.sync(upto)
+    }
+
+    fn pauses(&self) -> (Duration, Duration) {
+        self.inner.pauses()
     }
 }

@@ -109,7 +109,7 @@ impl Bucket {
         let is_plain = resolved.endpoint.as_deref().is_some_and(|e| e.starts_with("http://"));
         let mut builder = AmazonS3Builder::new()
             .with_http_connector(http::Connector)
-            .with_client_options(options.with_allow_http(is_plain))
+            .with_client_options(options.with_allow_http(is_plain).with_no_system_certificates(is_plain))
             .with_bucket_name(name)
             .with_region(resolved.region)
             .with_virtual_hosted_style_request(!resolved.path_style)

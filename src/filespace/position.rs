@@ -5,16 +5,12 @@ use std::fmt;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::link::Link;
 use crate::error::{Error, Result, Status};
 use crate::ids::{Hash, Incarnation, Seq};
 use crate::state::Tables;
-
-/// Between two looks at the log of somebody who waits.
-const FIRST_PAUSE: Duration = Duration::from_micros(100);
-const LAST_PAUSE: Duration = Duration::from_millis(5);
 
 /// The file in a filespace's folder that holds the last position that a barrier gave.
 const SEEN: &str = "seen";
@@ -76,7 +72,7 @@ impl Link {
 
     /// Waits until this link has applied the log up to a position of it.
     pub fn wait_for(&self, position: &Position, deadline: Instant) -> Result<()> {
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, longest) = self.log.pauses();
         loop {
             self.check_usable()?;
             self.refresh()?;
@@ -86,12 +82,13 @@ impl Link {
             if self.end_of_life(position.incarnation)?.is_some_and(|end| position.seq > end) {
                 return Err(self.does_not_have(position));
             }
-            if Instant::now() + pause >= deadline {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
                 let what = format!("the log did not reach position {} in time", position.seq);
                 return Err(Error::new(Status::Timeout, what));
             }
-            std::thread::sleep(pause);
-            pause = (2 * pause).min(LAST_PAUSE);
+            std::thread::sleep(pause.min(left));
+            pause = (2 * pause).min(longest);
         }
     }
 

@@ -20,6 +20,8 @@ pub mod folder;
 #[doc(hidden)]
 pub mod memory;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::bucket::BucketError;
@@ -77,6 +79,11 @@ pub trait CommitLog: Send + Sync {
     /// Makes the log survive power loss up to a position, and records that. What the slots up to there refer
     /// to must have been made durable before.
     fn sync(&self, upto: Seq) -> Result<(), LogError>;
+
+    /// The first and the longest pause between two looks of somebody who waits for others: a look costs something.
+    fn pauses(&self) -> (Duration, Duration) {
+        (Duration::from_micros(100), Duration::from_millis(5))
+    }
 }
 
 /// Why a log failed.

@@ -328,7 +328,13 @@ impl Workspace {
         let deadline = Instant::now() + self.timeout;
         loop {
             let after = self.state.lock().position();
-            let answer = self.log.append(&slot, after)?;
+            let answer = match self.log.append(&slot, after)? {
+                // No time is left to look for it.
+                Append::Unknown(cause) if Instant::now() >= deadline => {
+                    return Err(Error::from(cause).maybe_applied());
+                }
+                answer => answer,
+            };
             for outcome in self.refresh()? {
                 match outcome {
                     SlotOutcome::Commit(id, result) if id == session => return result.map_err(refused),

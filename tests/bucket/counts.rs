@@ -67,3 +67,17 @@ fn many_small_files_share_their_requests() {
     assert!(all <= 100, "{counted:?}");
     program.stop();
 }
+
+#[test]
+fn who_waits_for_a_position_does_not_ask_all_the_time() {
+    let program = Program::new("waiting", LL_CONSISTENCY_STRICT);
+    let (abi, filespace) = (&program.abi, program.filespace);
+    abi.write_file(filespace, "/first", b"x").unwrap();
+    let mut position = abi.sync_all(filespace).unwrap();
+    position.seq += 1;
+    counts(&program);
+    assert!(abi.wait_for(filespace, &position, 1000).is_err(), "nobody writes");
+    // After 0, 50, 150, 350, 750 and 1000 ms.
+    assert!(counts(&program).iter().map(|(_, n)| n).sum::<usize>() <= 7);
+    program.stop();
+}

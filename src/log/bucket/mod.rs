@@ -11,7 +11,7 @@ mod looks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -25,7 +25,7 @@ use crate::ids::Seq;
 const DIGITS: usize = 20;
 const FOLDER: &str = "log/";
 /// Slots that are fetched at the same time.
-const PARALLEL: u64 = 16;
+const PARALLEL: u64 = 32;
 /// Bytes of slots that are kept in memory, at most.
 const KEPT_BYTES: usize = 4 << 20;
 
@@ -288,5 +288,9 @@ impl CommitLog for BucketLog {
 
     fn sync(&self, _: Seq) -> Result<(), LogError> {
         Ok(())
+    }
+
+    fn pauses(&self) -> (Duration, Duration) {
+        (Duration::from_millis(50), Duration::from_secs(1))
     }
 }
