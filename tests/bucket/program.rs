@@ -1,5 +1,8 @@
 //! A program that uses the library on a bucket, through its C interface.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
 use lucidlink::ffi::workspace::LL_CONSISTENCY_STRICT;
 
 use crate::abi::Abi;
@@ -76,4 +79,57 @@ fn a_proxy_is_used() {
     abi.authenticate(daemon, &WORLD.token).unwrap();
     assert!(!proxy.take_counts().is_empty());
     abi.stop(daemon).unwrap();
+}
+
+/// Set for the process that is to be killed: endpoint, URL and token.
+const WRITER: &str = "LUCIDLINK_TEST_WRITER";
+
+/// Writes files, and says so of each when it is acknowledged, until it is killed. Does nothing when it is run as a test.
+#[test]
+fn writer_that_is_killed() {
+    let Ok(given) = std::env::var(WRITER) else { return };
+    let [endpoint, url, token, name] = given.split(' ').collect::<Vec<_>>()[..] else { panic!("{given}") };
+    let abi = Abi::load();
+    let daemon = abi.daemon(&settings(url, endpoint)).unwrap();
+    let workspace = abi.authenticate(daemon, token).unwrap();
+    let filespace = abi.link(workspace, "killed-writers").unwrap();
+    for n in 0.. {
+        abi.write_file(filespace, &format!("/{name}-{n}"), &content(n)).unwrap();
+        println!("acknowledged {n}");
+    }
+}
+
+/// Small ones are in the log, large ones in packs.
+fn content(n: usize) -> Vec<u8> {
+    let len = if n.is_multiple_of(5) { 300_000 } else { 3000 };
+    (0..len).map(|i: usize| (i.wrapping_mul(2_654_435_761) >> 7) as u8 ^ n as u8).collect()
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9() {
+    WORLD.ok(&["filespace", "create", "killed-writers"]);
+    for (round, upto) in [3, 17, 31].into_iter().enumerate() {
+        let name = format!("round-{round}");
+        let given = [&seaweed::endpoint()[..], &WORLD.url, &WORLD.token, &name].join(" ");
+        let mut writer = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "program::writer_that_is_killed", "--nocapture"])
+            .env(WRITER, given)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(writer.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let said = |line: String| line.split_once("acknowledged ").and_then(|(_, n)| n.parse::<usize>().ok());
+        let mut acknowledged = lines.filter_map(said);
+        assert!(acknowledged.any(|n| n == upto), "the writer ended by itself");
+        writer.kill().unwrap();
+        // What it had said before it died, too.
+        let last = acknowledged.last().unwrap_or(upto);
+        writer.wait().unwrap();
+        let reader = Program::another("killed-writers", LL_CONSISTENCY_STRICT);
+        for n in 0..=last {
+            let there = reader.abi.read_file(reader.filespace, &format!("/{name}-{n}")).unwrap();
+            assert!(there == content(n), "{name}: file {n} of {last}");
+        }
+        reader.stop();
+    }
 }
