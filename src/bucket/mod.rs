@@ -2,13 +2,14 @@
 //!
 //! - [`settings`](Settings): how a bucket is reached.
 //! - [`error`](BucketError): why it cannot be.
-//! - `http`: what goes over the wire.
+//! - `http`: what goes over the wire; `dns`: to whom.
 //! - `probe`: whether a store keeps what a log needs of it.
 //!
 //! Calls block the calling thread, until their deadline at the latest; the requests themselves run on the runtime.
 //! What only looks is repeated while the store fails, for some seconds. A conditional PUT is not: once it was sent, an
 //! answer to a second one could be the refusal of what the first one did.
 
+mod dns;
 mod error;
 mod http;
 mod probe;
@@ -88,6 +89,7 @@ impl Bucket {
         let resolved = settings.resolve()?;
         let mut options = ClientOptions::new()
             .with_timeout_disabled()
+            .with_dns_resolver(Arc::new(dns::Lookup))
             .with_connect_timeout(CONNECT_TIMEOUT.min(timeout))
             .with_pool_max_idle_per_host(IDLE_CONNECTIONS);
         if let Some(proxy) = &settings.proxy {

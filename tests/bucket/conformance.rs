@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lucidlink::bucket::{Bucket, Probe, Put};
+use lucidlink::bucket::{Bucket, BucketError, Probe, Put};
 use lucidlink::content::store;
 use lucidlink::content::store::bucket::BucketStore;
 use lucidlink::env::Env;
@@ -86,4 +86,27 @@ fn a_newcomer_finds_the_end_of_a_long_log() {
     let newcomer = BucketLog::open(bucket, "").unwrap();
     let before = newcomer.read(Seq(3050), usize::MAX, usize::MAX).unwrap();
     assert_eq!(before.len(), 50, "the log ends before a slot that is missing");
+}
+
+/// Uploads and reads ahead take the threads for what blocks, and wait for requests.
+#[test]
+fn the_host_is_looked_up_while_all_threads_are_busy() {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(1).max_blocking_threads(1).enable_all().build().unwrap();
+    let (free, busy) = std::sync::mpsc::channel::<()>();
+    runtime.spawn_blocking(move || busy.recv());
+    let settings = seaweed::settings(&seaweed::endpoint().replace("127.0.0.1", "localhost"));
+    let (prefix, handle) = (seaweed::new_prefix(), runtime.handle().clone());
+    let timeout = Duration::from_secs(10);
+    let bucket = Bucket::new(seaweed::BUCKET, &prefix, &settings, timeout, Some(handle)).unwrap();
+    assert!(!bucket.has("anything", bucket.deadline()).unwrap());
+    drop(free);
+}
+
+#[test]
+fn a_host_that_is_not_there_is_named() {
+    let settings = seaweed::settings("http://no-such-host.invalid:1");
+    let bucket = Bucket::new(seaweed::BUCKET, "", &settings, Duration::from_secs(10), None).unwrap();
+    let error = bucket.has("anything", bucket.deadline()).unwrap_err();
+    assert!(matches!(&error, BucketError::Unreachable(why) if why.contains("s3.endpoint")), "{error:?}");
 }

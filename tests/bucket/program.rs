@@ -1,6 +1,6 @@
 //! A program that uses the library on a bucket, through its C interface.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 use lucidlink::ffi::workspace::LL_CONSISTENCY_STRICT;
@@ -95,7 +95,7 @@ fn writer_that_is_killed() {
     let filespace = abi.link(workspace, "killed-writers").unwrap();
     for n in 0.. {
         abi.write_file(filespace, &format!("/{name}-{n}"), &content(n)).unwrap();
-        println!("acknowledged {n}");
+        writeln!(std::io::stdout(), "acknowledged {n}").unwrap();
     }
 }
 

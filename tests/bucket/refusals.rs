@@ -132,3 +132,17 @@ fn a_workspace_that_cannot_be_finished_leaves_nothing() {
     let logs: Vec<&String> = left.iter().filter(|key| key.starts_with("log/")).collect();
     assert!(logs.is_empty(), "{logs:?}");
 }
+
+#[test]
+fn a_prefix_with_something_else_in_it_is_refused() {
+    let prefix = seaweed::new_prefix();
+    let settings = seaweed::settings(&seaweed::endpoint());
+    let bucket = Bucket::new(seaweed::BUCKET, &prefix, &settings, Duration::from_secs(20), None).unwrap();
+    bucket.put_new("photos/1.jpg", b"jpg".to_vec().into(), bucket.deadline()).unwrap();
+    let location = Location::parse(&format!("s3://{}/{prefix}", seaweed::BUCKET)).unwrap();
+    let location = location.reached_by(settings);
+    let made = Workspace::create(&location, "studio", &Env::system(), Duration::from_secs(20));
+    let error = made.expect_err("it must not be made");
+    assert_eq!(error.status(), Status::NotEmpty);
+    assert!(error.to_string().contains("photos/1.jpg"), "{error}");
+}
