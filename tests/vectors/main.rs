@@ -35,7 +35,7 @@ use lucidlink::state::ops::{
 use lucidlink::state::part::BlockBuilder;
 use lucidlink::state::value::Outcome;
 use lucidlink::state::{Replica, Source};
-use lucidlink::workspace::ops::{WorkspaceBody, WorkspaceGenesis, WorkspaceOp};
+use lucidlink::workspace::ops::{Probe, WorkspaceBody, WorkspaceGenesis, WorkspaceOp};
 use lucidlink::workspace::state::workspace_id;
 use lucidlink::workspace::{Location, Workspace};
 use prost::Message;
@@ -67,6 +67,8 @@ fn counting<const N: usize>(first: u8) -> [u8; N] {
 struct World {
     secret: Key32,
     workspace_genesis: Vec<u8>,
+    /// The same in a bucket.
+    bucket_genesis: Vec<u8>,
     workspace: LogId,
     account: AccountKeys,
     key: Key32,
@@ -78,7 +80,7 @@ impl World {
     fn new() -> World {
         let secret = Key32::new(counting(0x00));
         let root = SigningKey::root(&secret).unwrap();
-        let mut workspace_genesis = WorkspaceGenesis {
+        let workspace_genesis = WorkspaceGenesis {
             format_version: 1,
             random: Bytes::copy_from_slice(&counting::<32>(0x20)),
             created: CREATED,
@@ -86,14 +88,19 @@ impl World {
             probe: None,
             signature: Bytes::new(),
         };
-        workspace_genesis.signature = Bytes::copy_from_slice(&root.sign(&workspace_genesis.signed_part()));
-        let workspace_genesis = workspace_genesis.encode_to_vec();
+        let signed = |mut genesis: WorkspaceGenesis| {
+            genesis.signature = Bytes::copy_from_slice(&root.sign(&genesis.signed_part()));
+            genesis.encode_to_vec()
+        };
+        let probe = Some(Probe { writers: 16, rounds: 4 });
+        let bucket_genesis = signed(WorkspaceGenesis { probe, ..workspace_genesis.clone() });
+        let workspace_genesis = signed(workspace_genesis);
         let workspace = workspace_id(&workspace_genesis);
         let account = AccountKeys::derive(&secret, &workspace).unwrap();
         let key = Key32::new(counting(0x40));
         let genesis = Genesis::new(workspace, counting(0x60), CREATED, &account, &key, 256 << 10);
         let filespace = log_id(&genesis.encode_to_vec());
-        World { secret, workspace_genesis, workspace, account, key, genesis, filespace }
+        World { secret, workspace_genesis, bucket_genesis, workspace, account, key, genesis, filespace }
     }
 
     /// A commit of the account in the session `a0 a1 ...`, as it is stored.
@@ -191,6 +198,7 @@ fn accounts(world: &World, out: &mut Vectors) {
     out.bytes("root.seed", world.secret.derive(b"", &[b"lucidlink/root/v1"]).as_bytes());
     out.bytes("root.public", &SigningKey::root(&world.secret).unwrap().public());
     out.bytes("workspace.genesis", &world.workspace_genesis);
+    out.bytes("bucket.genesis", &world.bucket_genesis);
     out.bytes("workspace.id", &world.workspace.0);
     let salt = &world.workspace.0;
     out.bytes("account.sign_seed", world.secret.derive(salt, &[b"lucidlink/sign/v1"]).as_bytes());
