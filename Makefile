@@ -28,7 +28,8 @@ help:
 	@echo 'make install      install into PREFIX ($(PREFIX)); DESTDIR is put before it'
 
 library:
-	$(CARGO) rustc --release --lib --crate-type cdylib,staticlib --target-dir $(LIBRARY)
+	$(CARGO) rustc --release --lib --crate-type cdylib,staticlib --target-dir $(LIBRARY) -- \
+	    -C linker='$(CURDIR)/scripts/link'
 	$(CARGO) build --release --bin lucidlink --features cli --target-dir target
 	mkdir -p build/bin build/include build/lib/cmake/lucidlink build/lib/pkgconfig
 	install -C -m 755 $(LIBRARY)/release/liblucidlink.so $(SHARED)

@@ -88,6 +88,9 @@ impl BucketError {
                 "the store does not know a request that is needed ({status} {code}): use a store with conditional PUT, or \
                  keep the log in PostgreSQL"
             )),
+            (_, "InternalError" | "RequestTimeout" | "SlowDown") => {
+                BucketError::Failed(format!("the store fails with {status} {code}"))
+            }
             // 409: another request for this key was under way. Which of them won is not known.
             (408 | 409 | 429 | 500.., _) => BucketError::Failed(format!("the store fails with {status} {code}")),
             _ => {
@@ -207,6 +210,7 @@ mod tests {
             let error = answer(status, "SlowDown");
             assert!(!error.is_without_effect() && error.is_transient(), "{error}");
         }
+        assert!(answer(400, "RequestTimeout").is_transient(), "of a body that came too slowly");
         assert!(matches!(answer(412, "PreconditionFailed"), BucketError::Exists));
         assert!(matches!(answer(404, "NoSuchKey"), BucketError::NotFound));
         assert!(matches!(answer(416, "InvalidRange"), BucketError::OutOfRange));

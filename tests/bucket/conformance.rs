@@ -101,6 +101,9 @@ fn the_host_is_looked_up_while_all_threads_are_busy() {
     let bucket = Bucket::new(seaweed::BUCKET, &prefix, &settings, timeout, Some(handle)).unwrap();
     assert!(!bucket.has("anything", bucket.deadline()).unwrap());
     drop(free);
+    runtime.shutdown_background();
+    let error = bucket.has("anything", bucket.deadline()).unwrap_err();
+    assert!(matches!(&error, BucketError::Failed(why) if why.contains("stopped")), "{error:?}");
 }
 
 #[test]
