@@ -11,6 +11,7 @@
 //! - [`content`]: blocks, packs, stores, caches: bytes, never names.
 //! - [`state`]: operations, the pure `apply`, replica, overlay, checkpoint: names, never bytes.
 //! - [`log`]: `CommitLog`, the only coordination primitive, and the commit codec.
+//! - [`database`]: PostgreSQL: connections, TLS, errors. `runner`: blocking calls into asynchronous libraries.
 //! - [`crypto`]: key schedule, sealing, signing, grants.
 //! - [`bucket`]: an S3 bucket, below logs and stores: HTTP, and nothing else.
 //!
@@ -22,6 +23,7 @@ pub mod codec;
 pub mod content;
 pub mod crypto;
 pub mod daemon;
+pub mod database;
 pub mod env;
 pub mod error;
 #[allow(unsafe_code)]
@@ -32,5 +34,6 @@ pub mod ids;
 pub mod log;
 pub mod metrics;
 pub mod report;
+mod runner;
 pub mod state;
 pub mod workspace;

@@ -4,6 +4,7 @@
 //! - [`CommitLog`]: what every log can do.
 //! - [`folder`]: a log in a folder, for the processes of one host.
 //! - [`bucket`]: a log in a bucket, for everybody who can reach it.
+//! - [`postgres`]: a log in a PostgreSQL database, for many writers.
 //! - [`memory`] and [`faulty`]: doubles for tests.
 //! - [`envelope`]: the form of a commit.
 //! - [`chain`]: the hash chain over the slots.
@@ -19,12 +20,14 @@ pub mod faulty;
 pub mod folder;
 #[doc(hidden)]
 pub mod memory;
+pub mod postgres;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::bucket::BucketError;
+use crate::database::DatabaseError;
 use crate::error::{Error, Status};
 use crate::ids::{Incarnation, Seq};
 
@@ -131,6 +134,9 @@ pub enum LogError {
     /// The bucket it is in cannot be used.
     #[error("{0}")]
     Bucket(#[from] BucketError),
+    /// The database it is in cannot be used.
+    #[error("{0}")]
+    Database(#[from] DatabaseError),
     /// Its file is damaged.
     #[error("the log's file is damaged")]
     Damaged(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -150,6 +156,9 @@ impl From<LogError> for Error {
             LogError::Full(_) => Status::NoSpace,
             LogError::Io(_) | LogError::Folder { .. } => Status::Io,
             LogError::Bucket(error) => {
+                return Error::new(error.status(), format!("the log cannot be used: {error}"));
+            }
+            LogError::Database(error) => {
                 return Error::new(error.status(), format!("the log cannot be used: {error}"));
             }
         };

@@ -1,0 +1,230 @@
+//! A log in a PostgreSQL database, for many writers: one round trip for an append, wherever it lands.
+//!
+//! A log is a row with its head and a row for each slot (`docs/format.md`, "In a PostgreSQL database"). A slot gets its
+//! number while the row of the head is locked, and becomes visible together with it: so the slots that anybody sees
+//! have no gap, and their order is the order of the commits.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Append, CommitLog, Life, LogError};
+use crate::database::{Database, DatabaseError};
+use crate::ids::Seq;
+
+/// The tables that this version knows.
+const VERSION: i32 = 1;
+/// Slots of one answer, at most.
+const PAGE: usize = 1024;
+
+/// Makes the tables, where there are none. Whoever comes at the same time waits.
+const MAKE_TABLES: &str = "
+    SELECT pg_advisory_xact_lock(5713219840021456);
+    CREATE SCHEMA IF NOT EXISTS lucidlink;
+    CREATE TABLE IF NOT EXISTS lucidlink.version (version int NOT NULL);
+    INSERT INTO lucidlink.version SELECT 1 WHERE NOT EXISTS (SELECT FROM lucidlink.version);
+    CREATE TABLE IF NOT EXISTS lucidlink.log (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        name text NOT NULL UNIQUE,
+        head bigint NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS lucidlink.slot (
+        log bigint NOT NULL REFERENCES lucidlink.log ON DELETE CASCADE,
+        slot bigint NOT NULL,
+        bytes bytea NOT NULL,
+        PRIMARY KEY (log, slot)
+    );
+    ALTER TABLE lucidlink.slot ALTER bytes SET STORAGE EXTERNAL";
+
+const CREATE: &str = "
+    WITH made AS (
+        INSERT INTO lucidlink.log (name, head) VALUES ($1, 0) ON CONFLICT (name) DO NOTHING RETURNING id
+    )
+    INSERT INTO lucidlink.slot (log, slot, bytes) SELECT id, 0, $2 FROM made RETURNING log";
+
+const FIND: &str =
+    "SELECT id, (SELECT max(version) FROM lucidlink.version) FROM lucidlink.log WHERE name = $1";
+
+const REMOVE: &str = "DELETE FROM lucidlink.log WHERE name = $1";
+
+const APPEND: &str = "
+    WITH next AS (
+        UPDATE lucidlink.log SET head = head + 1 WHERE id = $1 AND head >= $2 RETURNING head
+    )
+    INSERT INTO lucidlink.slot (log, slot, bytes) SELECT $1, head, $3 FROM next RETURNING slot";
+
+/// The sizes are known without the bytes.
+const READ: &str = "
+    SELECT slot, bytes FROM (
+        SELECT slot, bytes, sum(octet_length(bytes)) OVER (ORDER BY slot) - octet_length(bytes) AS before
+        FROM (SELECT slot, bytes FROM lucidlink.slot WHERE log = $1 AND slot >= $2 ORDER BY slot LIMIT $3) page
+    ) sized
+    WHERE before < $4 ORDER BY slot";
+
+const READ_RANGE: &str = "
+    SELECT substring(bytes FROM $3 FOR $4) FROM lucidlink.slot WHERE log = $1 AND slot = $2";
+
+const HEAD: &str = "SELECT head FROM lucidlink.log WHERE id = $1";
+
+/// A log in a database.
+pub struct PostgresLog {
+    database: Arc<Database>,
+    id: i64,
+}
+
+impl PostgresLog {
+    /// Makes a log of a name that no other in the database has.
+    pub fn create(database: Arc<Database>, name: &str, genesis: &[u8]) -> Result<PostgresLog, LogError> {
+        database.look(|connection| async move { connection.execute_all(MAKE_TABLES).await })?;
+        let (own_name, own_genesis) = (name.to_owned(), genesis.to_owned());
+        let made =
+            database.look(move |connection| {
+                let (name, genesis) = (own_name.clone(), own_genesis.clone());
+                async move {
+                    Ok(connection.query(CREATE, &[&name, &genesis]).await?.first().map(|row| row.get(0)))
+                }
+            })?;
+        if let Some(id) = made {
+            return Ok(PostgresLog { database, id });
+        }
+        // Perhaps by this call: it was repeated if an answer was lost. No other genesis is like this one.
+        let log = PostgresLog::open(database, name)?;
+        match log.read(Seq(0), 1, usize::MAX)?.first() {
+            Some((_, first)) if first[..] == *genesis => Ok(log),
+            _ => Err(LogError::Exists(log.database.place().to_owned())),
+        }
+    }
+
+    /// Opens a log.
+    pub fn open(database: Arc<Database>, name: &str) -> Result<PostgresLog, LogError> {
+        let own_name = name.to_owned();
+        let found = database.look(move |connection| {
+            let name = own_name.clone();
+            async move {
+                Ok(connection
+                    .query(FIND, &[&name])
+                    .await?
+                    .first()
+                    .map(|row| (row.get::<_, i64>(0), row.get::<_, i32>(1))))
+            }
+        });
+        match found {
+            Ok(Some((_, version))) if version > VERSION => Err(DatabaseError::Newer.into()),
+            Ok(Some((id, _))) => Ok(PostgresLog { database, id }),
+            Ok(None) | Err(DatabaseError::Empty) => Err(LogError::NotFound(database.place().to_owned())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes a log that nobody has seen, if that can be done.
+    pub fn remove(database: &Database, name: &str) {
+        let name = name.to_owned();
+        // What is left of it is in nobody's way: its name is not used again.
+        let _ = database.look(move |connection| {
+            let name = name.clone();
+            async move { connection.query(REMOVE, &[&name]).await.map(drop) }
+        });
+    }
+}
+
+impl CommitLog for PostgresLog {
+    fn append(&self, bytes: &[u8], after: Seq) -> Result<Append, LogError> {
+        let (id, after, bytes) = (self.id, number(after), bytes.to_owned());
+        let landed = self.database.change(move |connection| {
+            let bytes = bytes.clone();
+            async move {
+                Ok(connection.query(APPEND, &[&id, &after, &bytes]).await?.first().map(|row| row.get(0)))
+            }
+        });
+        match landed {
+            Ok(Some(slot)) => Ok(Append::Landed(seq(slot)?)),
+            Ok(None) => Ok(Append::Occupied),
+            Err(error) if error.is_without_effect() => Err(error.into()),
+            Err(error) => Ok(Append::Unknown(error.into())),
+        }
+    }
+
+    fn read(&self, from: Seq, limit: usize, max_bytes: usize) -> Result<Vec<(Seq, Bytes)>, LogError> {
+        let (mut slots, mut bytes) = (Vec::new(), 0);
+        while slots.len() < limit && (bytes < max_bytes || slots.is_empty()) {
+            let next = Seq(from.0 + slots.len() as u64);
+            let page = self.page(next, PAGE.min(limit - slots.len()), max_bytes - bytes)?;
+            if page.is_empty() {
+                break;
+            }
+            for (slot, content) in page {
+                if slot.0 != from.0 + slots.len() as u64 {
+                    let what =
+                        format!("slot {} of the log in {} is missing", slots.len(), self.database.place());
+                    return Err(LogError::Damaged(what.into()));
+                }
+                bytes = bytes.saturating_add(content.len());
+                slots.push((slot, content));
+            }
+        }
+        Ok(slots)
+    }
+
+    fn read_range(&self, slot: Seq, offset: u64, len: u32) -> Result<Bytes, LogError> {
+        let none = || LogError::NoSuchRange { slot, offset, len };
+        let (id, at) = (self.id, number(slot));
+        // The first byte is number 1.
+        let start = i32::try_from(offset.saturating_add(1)).map_err(|_| none())?;
+        let length = i32::try_from(len).map_err(|_| none())?;
+        let found = self.database.look(move |connection| async move {
+            Ok(connection
+                .query(READ_RANGE, &[&id, &at, &start, &length])
+                .await?
+                .first()
+                .map(|row| row.get::<_, Vec<u8>>(0)))
+        })?;
+        match found {
+            Some(bytes) if bytes.len() == len as usize => Ok(bytes.into()),
+            _ => Err(none()),
+        }
+    }
+
+    fn head(&self) -> Result<Seq, LogError> {
+        let id = self.id;
+        let head = self.database.look(move |connection| async move {
+            Ok(connection.query(HEAD, &[&id]).await?.first().map(|row| row.get(0)))
+        })?;
+        seq(head.ok_or_else(|| LogError::NotFound(self.database.place().to_owned()))?)
+    }
+
+    /// What is visible survives a crash of the server.
+    fn durable(&self) -> Result<Seq, LogError> {
+        self.head()
+    }
+
+    /// What a server loses with its disks, it loses without a trace.
+    fn life(&self) -> Result<Life, LogError> {
+        Ok(Life::FIRST)
+    }
+
+    fn sync(&self, _: Seq) -> Result<(), LogError> {
+        Ok(())
+    }
+}
+
+impl PostgresLog {
+    fn page(&self, from: Seq, limit: usize, max_bytes: usize) -> Result<Vec<(Seq, Bytes)>, LogError> {
+        let (id, from, limit) = (self.id, number(from), limit as i64);
+        let max_bytes = i64::try_from(max_bytes.max(1)).unwrap_or(i64::MAX);
+        let rows = self.database.look(move |connection| async move {
+            connection.query(READ, &[&id, &from, &limit, &max_bytes]).await
+        })?;
+        rows.iter().map(|row| Ok((seq(row.get(0))?, Bytes::from(row.get::<_, Vec<u8>>(1))))).collect()
+    }
+}
+
+fn number(seq: Seq) -> i64 {
+    i64::try_from(seq.0).unwrap_or(i64::MAX)
+}
+
+fn seq(number: i64) -> Result<Seq, LogError> {
+    match u64::try_from(number) {
+        Ok(number) => Ok(Seq(number)),
+        Err(error) => Err(LogError::Damaged(error.into())),
+    }
+}
