@@ -6,6 +6,7 @@ use std::error::Error as StdError;
 use object_store::client::{HttpError, HttpErrorKind};
 
 use crate::error::{Error, Status};
+use crate::runner::NoAnswer;
 
 /// Why a request failed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -118,6 +119,15 @@ impl BucketError {
 impl From<BucketError> for Error {
     fn from(error: BucketError) -> Error {
         Error::new(error.status(), format!("the bucket cannot be used: {error}"))
+    }
+}
+
+impl From<NoAnswer> for BucketError {
+    fn from(none: NoAnswer) -> BucketError {
+        match none {
+            NoAnswer::Timeout => BucketError::Timeout,
+            NoAnswer::Stopped => BucketError::Failed("the daemon was stopped meanwhile".to_owned()),
+        }
     }
 }
 

@@ -18,7 +18,6 @@ mod settings;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -28,7 +27,9 @@ use object_store::path::Path;
 use object_store::{
     Certificate, ClientOptions, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
 };
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::Handle;
+
+use crate::runner::Runner;
 
 pub use error::BucketError;
 pub use probe::Probe;
@@ -60,12 +61,6 @@ impl fmt::Debug for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "s3://{}/{}", self.name, self.prefix)
     }
-}
-
-/// Where requests run.
-enum Runner {
-    Shared(Handle),
-    Own(Option<Runtime>),
 }
 
 /// What became of a conditional PUT that was answered.
@@ -134,7 +129,8 @@ impl Bucket {
             BucketError::Settings(what.to_owned())
         })?;
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        let runner = Runner::new(runtime)?;
+        let runner = Runner::new(runtime)
+            .map_err(|e| BucketError::Failed(format!("threads cannot be started: {e}")))?;
         Ok(Bucket { client: Arc::new(client), name: name.to_owned(), prefix, runner, timeout })
     }
 
@@ -146,7 +142,7 @@ impl Bucket {
     /// An object as a whole.
     pub fn get(&self, key: &str, deadline: Instant) -> Result<Bytes, BucketError> {
         let get = self.getter(key, None);
-        self.runner.wait(deadline, patiently(deadline, get))
+        self.runner.wait(deadline, patiently(deadline, get))?
     }
 
     /// Many objects at once; none where there is no such object.
@@ -169,7 +165,7 @@ impl Bucket {
         deadline: Instant,
     ) -> Result<Bytes, BucketError> {
         let get = self.getter(key, Some(range));
-        self.runner.wait(deadline, patiently(deadline, get))
+        self.runner.wait(deadline, patiently(deadline, get))?
     }
 
     /// Whether there is an object of this key.
@@ -179,7 +175,7 @@ impl Bucket {
             let (client, path) = (client.clone(), path.clone());
             async move { client.head(&path).await.map(drop).map_err(BucketError::from) }
         };
-        match self.runner.wait(deadline, patiently(deadline, head)) {
+        match self.runner.wait(deadline, patiently(deadline, head))? {
             Ok(()) => Ok(true),
             Err(BucketError::NotFound) => Ok(false),
             Err(error) => Err(error),
@@ -189,13 +185,13 @@ impl Bucket {
     /// Puts an object where there is none. One request, repeated only while the store could not be reached. After an
     /// error that is not [without effect](BucketError::is_without_effect) the object may be there, now or soon.
     pub fn put_new(&self, key: &str, bytes: Bytes, deadline: Instant) -> Result<Put, BucketError> {
-        self.runner.wait(deadline, once(deadline, self.putter(key, bytes)))
+        self.runner.wait(deadline, once(deadline, self.putter(key, bytes)))?
     }
 
     /// The same until it is known what became of it: an object with the same bytes is taken for what an earlier request
     /// made. For objects that only one author can make.
     pub fn put_surely(&self, key: &str, bytes: Bytes, deadline: Instant) -> Result<Put, BucketError> {
-        match self.runner.wait(deadline, patiently(deadline, self.putter(key, bytes.clone())))? {
+        match self.runner.wait(deadline, patiently(deadline, self.putter(key, bytes.clone())))?? {
             Put::Taken if self.get(key, deadline)? == bytes => Ok(Put::Made),
             put => Ok(put),
         }
@@ -213,7 +209,7 @@ impl Bucket {
                 }
             }
         };
-        self.runner.wait(deadline, patiently(deadline, delete))
+        self.runner.wait(deadline, patiently(deadline, delete))?
     }
 
     /// The first keys behind `after` that start with `folder`, at most [`LIST_PAGE`], in order.
@@ -235,7 +231,7 @@ impl Bucket {
             };
             async move { Ok(client.list_paginated(Some(&start), options).await?.result.objects) }
         };
-        let objects = self.runner.wait(deadline, patiently(deadline, list))?;
+        let objects = self.runner.wait(deadline, patiently(deadline, list))??;
         let own = |key: &str| key.strip_prefix(&self.prefix).map(str::to_owned);
         let mut keys: Vec<String> = objects.iter().filter_map(|o| own(o.location.as_ref())).collect();
         keys.sort_unstable();
@@ -309,74 +305,5 @@ async fn repeat<T, F: Future<Output = Result<T, BucketError>> + Send>(
         }
         tokio::time::sleep(pause).await;
         (pause, attempts) = ((2 * pause).min(LAST_PAUSE), attempts + 1);
-    }
-}
-
-impl Runner {
-    fn new(runtime: Option<Handle>) -> Result<Runner, BucketError> {
-        if let Some(handle) = runtime {
-            return Ok(Runner::Shared(handle));
-        }
-        let runtime = crate::daemon::runtime()
-            .map_err(|e| BucketError::Failed(format!("threads cannot be started: {e}")))?;
-        Ok(Runner::Own(Some(runtime)))
-    }
-
-    fn handle(&self) -> Option<&Handle> {
-        match self {
-            Runner::Shared(handle) => Some(handle),
-            Runner::Own(runtime) => runtime.as_ref().map(Runtime::handle),
-        }
-    }
-
-    fn wait<T: Send + 'static>(
-        &self,
-        deadline: Instant,
-        work: impl Future<Output = Result<T, BucketError>> + Send + 'static,
-    ) -> Result<T, BucketError> {
-        let mut answers = self.wait_for_all(deadline, vec![work])?;
-        answers.pop().unwrap_or_else(|| Err(BucketError::Timeout))
-    }
-
-    /// Runs all of it at the same time. The thread waits on a channel and not in the runtime: it may be shut down
-    /// meanwhile.
-    fn wait_for_all<T: Send + 'static>(
-        &self,
-        deadline: Instant,
-        work: Vec<impl Future<Output = T> + Send + 'static>,
-    ) -> Result<Vec<T>, BucketError> {
-        let stopped = || BucketError::Failed("the daemon was stopped meanwhile".to_owned());
-        let handle = self.handle().ok_or_else(stopped)?;
-        let count = work.len();
-        let (sender, receiver) = sync_channel(count);
-        let mut tasks = tokio::task::JoinSet::new();
-        for (n, work) in work.into_iter().enumerate() {
-            let sender = sender.clone();
-            let answer = async move { drop(sender.send((n, work.await))) };
-            tasks.spawn_on(answer, handle);
-        }
-        drop(sender);
-        let mut answers: Vec<Option<T>> = (0..count).map(|_| None).collect();
-        for _ in 0..count {
-            // What is still under way when this returns ends with the set of tasks.
-            let (n, answer) = receiver
-                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-                .map_err(|error| match error {
-                    RecvTimeoutError::Timeout => BucketError::Timeout,
-                    RecvTimeoutError::Disconnected => stopped(),
-                })?;
-            answers[n] = Some(answer);
-        }
-        Ok(answers.into_iter().flatten().collect())
-    }
-}
-
-impl Drop for Runner {
-    fn drop(&mut self) {
-        if let Runner::Own(runtime) = self
-            && let Some(runtime) = runtime.take()
-        {
-            runtime.shutdown_background();
-        }
     }
 }

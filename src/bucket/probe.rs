@@ -77,6 +77,6 @@ impl Bucket {
 fn unsuitable(what: &str) -> BucketError {
     BucketError::Unsuitable(format!(
         "{what}: a log in this store would lose commits. Use a store with conditional PUT, or keep the log in \
-         PostgreSQL"
+         PostgreSQL (log.url)"
     ))
 }

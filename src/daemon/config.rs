@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::bucket::{Settings, check_endpoint};
 use crate::content::{disk, memory};
+use crate::database::{self, check_url};
 use crate::error::{Error, Result, Status};
 use crate::workspace::Location;
 
@@ -54,6 +55,15 @@ pub const KEYS: &[KeyInfo] = &[
         },
     },
     KeyInfo {
+        key: "log.url",
+        kind: "string",
+        default: "",
+        meaning: "The PostgreSQL database that the logs of a workspace in a bucket are in, for many writers, such as \
+                  postgres://user:password@host/name; with ?sslmode=require TLS is a must. Default: the environment \
+                  variable LUCIDLINK_LOG_URL, else they are in the bucket.",
+        check: check_url,
+    },
+    KeyInfo {
         key: "memory.limit",
         kind: "integer",
         default: "512",
@@ -65,8 +75,8 @@ pub const KEYS: &[KeyInfo] = &[
         key: "network.ca_file",
         kind: "string",
         default: "",
-        meaning: "Absolute path of a file with certificates in PEM form that are trusted for a bucket's store, beside \
-                  those of the system.",
+        meaning: "Absolute path of a file with certificates in PEM form that are trusted for a bucket's store and for \
+                  the database of log.url, beside those of the system.",
         check: absolute,
     },
     KeyInfo {
@@ -211,16 +221,24 @@ impl Config {
             (set, _) => Location::parse(set)?,
         };
         let text = |key: &str| self.get(key).ok().filter(|value| !value.is_empty()).map(str::to_owned);
-        Ok(location.reached_by(Settings {
+        let ca_file = text("network.ca_file").map(PathBuf::from);
+        if matches!(location, Location::Folder(_)) && text("log.url").is_some() {
+            let what = "log.url: a workspace in a folder keeps its logs there; leave it out, or set workspace.url to \
+                        s3://bucket/prefix";
+            return Err(Error::new(Status::InvalidValue, what));
+        }
+        let logs = database::Settings { url: text("log.url"), ca_file: ca_file.clone() };
+        let store = Settings {
             endpoint: text("s3.endpoint"),
             region: text("s3.region"),
             path_style: text("s3.path_style").map(|value| value == "true"),
             access_key_id: text("s3.access_key_id"),
             secret_access_key: text("s3.secret_access_key"),
             session_token: text("s3.session_token"),
-            ca_file: text("network.ca_file").map(PathBuf::from),
+            ca_file,
             proxy: text("network.proxy"),
-        }))
+        };
+        Ok(location.reached_by(store, logs))
     }
 
     fn number(&self, key: &str) -> Option<u64> {
@@ -311,6 +329,7 @@ mod tests {
             ("fs.cache.size", "31"),
             ("fs.cache.size", "-1"),
             ("fs.cache.size", "1048577"),
+            ("log.url", "postgres:database"),
             ("network.ca_file", "ca.pem"),
             ("network.proxy", "proxy:3128"),
             ("s3.access_key_id", "two words"),

@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 
 use tokio_postgres::error::SqlState;
 
-use crate::error::Status;
+use crate::error::{Error, Status};
 use crate::runner::NoAnswer;
 
 /// Why a call failed.
@@ -104,6 +104,12 @@ fn of_code(code: &SqlState, why: &str, is_connecting: bool) -> DatabaseError {
         &SqlState::QUERY_CANCELED => DatabaseError::Timeout,
         _ if is_connecting => DatabaseError::Unreachable(format!("the database takes no connection: {why}")),
         code => DatabaseError::Failed(format!("the database fails with {}: {why}", code.code())),
+    }
+}
+
+impl From<DatabaseError> for Error {
+    fn from(error: DatabaseError) -> Error {
+        Error::new(error.status(), format!("the database cannot be used: {error}"))
     }
 }
 

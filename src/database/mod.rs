@@ -13,7 +13,7 @@ mod tls;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,30 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 /// How long connecting may take, unless calls may wait even less.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How a database is reached.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Its URL, such as `postgres://user:password@host/name`. None: the environment variable `LUCIDLINK_LOG_URL`; if
+    /// that says nothing either, there is none.
+    pub url: Option<String>,
+    /// A file with certificates that are trusted beside those of the system.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").field("ca_file", &self.ca_file).finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    /// The URL, if there is one.
+    pub fn url(&self) -> Option<String> {
+        let said = || std::env::var("LUCIDLINK_LOG_URL").ok();
+        self.url.clone().or_else(said).filter(|url| !url.is_empty())
+    }
+}
 
 /// A database.
 pub struct Database {
@@ -61,11 +85,10 @@ struct Connections {
 }
 
 impl Database {
-    /// A client of the database at a URL such as `postgres://user:password@host/name`; nothing is asked of it yet.
-    /// Without a runtime it has one of its own. `ca_file`: whom to trust beside whom the system does.
+    /// A client of the database at a URL; nothing is asked of it yet. Without a runtime it has one of its own.
     pub fn new(
         url: &str,
-        ca_file: Option<&Path>,
+        settings: &Settings,
         timeout: Duration,
         runtime: Option<Handle>,
     ) -> Result<Database, DatabaseError> {
@@ -77,7 +100,7 @@ impl Database {
              WHERE current_setting('synchronous_commit') = 'off'",
             timeout.as_millis().clamp(1, i32::MAX as u128)
         );
-        let tls = tls::connector(ca_file, config.get_ssl_mode() != SslMode::Disable)?;
+        let tls = tls::connector(settings.ca_file.as_deref(), config.get_ssl_mode() != SslMode::Disable)?;
         let connections =
             Connections { place: place(&config), config, tls, greeting, idle: Mutex::default() };
         let runner = Runner::new(runtime)
@@ -212,6 +235,11 @@ impl Connection {
     }
 }
 
+/// Whether a text is the URL of a database.
+pub fn check_url(url: &str) -> Result<(), &'static str> {
+    parse(url).map(drop).map_err(|_| "a URL such as postgres://user:password@host/name")
+}
+
 fn parse(url: &str) -> Result<Config, DatabaseError> {
     // The parser's own errors quote what they do not understand: there could be a password in it.
     let wrong = || {
@@ -246,14 +274,14 @@ mod tests {
     fn a_url_is_checked_and_its_password_is_never_shown() {
         for bad in ["", "host=a password=s3cret", "postgres://", "postgres://u:s3cret@h:port/d", "http://h/d"]
         {
-            let error = Database::new(bad, None, Duration::from_secs(1), None).unwrap_err();
+            let error = Database::new(bad, &Settings::default(), Duration::from_secs(1), None).unwrap_err();
             assert!(
                 error.to_string().contains("log.url") && !error.to_string().contains("s3cret"),
                 "{error}"
             );
         }
         let url = "postgres://user:s3cret@db.example:5433/files?sslmode=require";
-        let database = Database::new(url, None, Duration::from_secs(1), None).unwrap();
+        let database = Database::new(url, &Settings::default(), Duration::from_secs(1), None).unwrap();
         assert_eq!(format!("{database:?}"), "postgres://db.example/files");
     }
 }

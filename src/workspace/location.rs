@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::bucket::Settings;
+use crate::database;
 use crate::error::{Error, Result, Status};
 
 /// The longest prefix in a bucket, in bytes: keys have at most 1024.
@@ -22,6 +23,8 @@ pub enum Location {
         prefix: String,
         /// How it is reached; no part of the URL.
         settings: Settings,
+        /// The database that its logs are in, if they are not in the bucket; no part of the URL.
+        logs: database::Settings,
     },
 }
 
@@ -41,9 +44,9 @@ impl Location {
     }
 
     /// The same place, reached in this way if it is in a bucket.
-    pub fn reached_by(self, settings: Settings) -> Location {
+    pub fn reached_by(self, settings: Settings, logs: database::Settings) -> Location {
         match self {
-            Location::Bucket { bucket, prefix, .. } => Location::Bucket { bucket, prefix, settings },
+            Location::Bucket { bucket, prefix, .. } => Location::Bucket { bucket, prefix, settings, logs },
             folder @ Location::Folder(_) => folder,
         }
     }
@@ -77,8 +80,9 @@ fn bucket(rest: &str) -> Result<Location, &'static str> {
             "the prefix has at most 512 of the characters A to Z, a to z, 0 to 9, '-', '.', '_' and '/'",
         );
     }
-    let settings = Settings::default();
-    Ok(Location::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned(), settings })
+    let (bucket, prefix) = (bucket.to_owned(), prefix.to_owned());
+    let (settings, logs) = (Settings::default(), database::Settings::default());
+    Ok(Location::Bucket { bucket, prefix, settings, logs })
 }
 
 impl From<PathBuf> for Location {

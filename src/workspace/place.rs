@@ -13,10 +13,12 @@ use crate::bucket::Bucket;
 use crate::content::store::Store;
 use crate::content::store::bucket::BucketStore;
 use crate::content::store::folder::FolderStore;
+use crate::database::Database;
 use crate::env::Env;
 use crate::error::{Error, Result, Status};
 use crate::log::bucket::BucketLog;
 use crate::log::folder::FolderLog;
+use crate::log::postgres::PostgresLog;
 use crate::log::{CommitLog, LogError};
 
 /// The path of the workspace itself; a filespace's is `filespaces/<id>`.
@@ -32,7 +34,25 @@ pub(super) enum Place {
         timeout: Duration,
     },
     /// A prefix in a bucket.
-    Bucket(Arc<Bucket>),
+    Bucket {
+        /// The bucket.
+        bucket: Arc<Bucket>,
+        /// Where the logs are, if they are not in the bucket.
+        logs: Option<Logs>,
+    },
+}
+
+/// The logs of a workspace in a database.
+pub(super) struct Logs {
+    database: Arc<Database>,
+    /// The workspace's URL: what their names start with.
+    workspace: String,
+}
+
+impl Logs {
+    fn name(&self, path: &str) -> String {
+        format!("{} {path}", self.workspace)
+    }
 }
 
 impl Place {
@@ -40,17 +60,24 @@ impl Place {
     pub(super) fn new(location: &Location, timeout: Duration, runtime: Option<Handle>) -> Result<Place> {
         Ok(match location {
             Location::Folder(folder) => Place::Folder { root: folder.clone(), timeout },
-            Location::Bucket { bucket, prefix, settings } => {
-                Place::Bucket(Arc::new(Bucket::new(bucket, prefix, settings, timeout, runtime)?))
+            Location::Bucket { bucket, prefix, settings, logs } => {
+                let database = match logs.url() {
+                    Some(url) => Some(Arc::new(Database::new(&url, logs, timeout, runtime.clone())?)),
+                    None => None,
+                };
+                Place::Bucket {
+                    bucket: Arc::new(Bucket::new(bucket, prefix, settings, timeout, runtime)?),
+                    logs: database.map(|database| Logs { database, workspace: location.to_string() }),
+                }
             }
         })
     }
 
-    /// Tries whether the place is fit for a workspace, if that is not known of its kind; what it was found to keep.
+    /// Tries whether the place is fit for logs, if that is not known of its kind; what it was found to keep.
     pub(super) fn probe(&self, env: &Env) -> Result<Option<Probe>> {
         match self {
-            Place::Folder { .. } => Ok(None),
-            Place::Bucket(bucket) => {
+            Place::Folder { .. } | Place::Bucket { logs: Some(_), .. } => Ok(None),
+            Place::Bucket { bucket, logs: None } => {
                 let found = bucket.probe(env)?;
                 Ok(Some(Probe { writers: found.writers, rounds: found.rounds }))
             }
@@ -71,7 +98,12 @@ impl Place {
             Place::Folder { root, timeout } => {
                 Arc::new(FolderLog::create(&folder(root, path), genesis, *timeout)?)
             }
-            Place::Bucket(bucket) => Arc::new(BucketLog::create(bucket.clone(), path, genesis)?),
+            Place::Bucket { logs: Some(logs), .. } => {
+                Arc::new(PostgresLog::create(logs.database.clone(), &logs.name(path), genesis)?)
+            }
+            Place::Bucket { bucket, logs: None } => {
+                Arc::new(BucketLog::create(bucket.clone(), path, genesis)?)
+            }
         })
     }
 
@@ -86,7 +118,10 @@ impl Place {
             Place::Folder { root, timeout } => {
                 Arc::new(FolderLog::open(&folder(root, path), *timeout, whole)?)
             }
-            Place::Bucket(bucket) => Arc::new(BucketLog::open(bucket.clone(), path)?),
+            Place::Bucket { logs: Some(logs), .. } => {
+                Arc::new(PostgresLog::open(logs.database.clone(), &logs.name(path))?)
+            }
+            Place::Bucket { bucket, logs: None } => Arc::new(BucketLog::open(bucket.clone(), path)?),
         })
     }
 
@@ -94,7 +129,8 @@ impl Place {
     pub(super) fn remove_log(&self, path: &str) {
         match self {
             Place::Folder { root, .. } => FolderLog::remove(&folder(root, path)),
-            Place::Bucket(bucket) => BucketLog::remove(bucket, path),
+            Place::Bucket { logs: Some(logs), .. } => PostgresLog::remove(&logs.database, &logs.name(path)),
+            Place::Bucket { bucket, logs: None } => BucketLog::remove(bucket, path),
         }
     }
 
@@ -102,7 +138,7 @@ impl Place {
     pub(super) fn store(&self, path: &str) -> Arc<dyn Store> {
         match self {
             Place::Folder { root, .. } => Arc::new(FolderStore::new(&folder(root, path))),
-            Place::Bucket(bucket) => Arc::new(BucketStore::new(bucket.clone(), path)),
+            Place::Bucket { bucket, .. } => Arc::new(BucketStore::new(bucket.clone(), path)),
         }
     }
 }

@@ -98,7 +98,7 @@ fn create(rule: impl FnMut(&str) -> Fate + Send + 'static) -> (Error, Vec<String
     let prefix = seaweed::new_prefix();
     let settings = seaweed::settings(&proxy.endpoint());
     let location = Location::parse(&format!("s3://{}/{prefix}", seaweed::BUCKET)).unwrap();
-    let location = location.reached_by(settings);
+    let location = location.reached_by(settings, lucidlink::database::Settings::default());
     let made = Workspace::create(&location, "studio", &Env::system(), Duration::from_secs(20));
     let settings: Settings = seaweed::settings(&seaweed::endpoint());
     let bucket = Bucket::new(seaweed::BUCKET, &prefix, &settings, Duration::from_secs(20), None).unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lucidlink::database::{Database, DatabaseError};
+use lucidlink::database::{Database, DatabaseError, Settings};
 use lucidlink::ids::Seq;
 use lucidlink::log::postgres::PostgresLog;
 use lucidlink::log::{self, Append, CommitLog, LogError};
@@ -11,7 +11,7 @@ use lucidlink::log::{self, Append, CommitLog, LogError};
 use crate::postgres;
 
 fn database() -> Arc<Database> {
-    Arc::new(Database::new(&postgres::url(), None, Duration::from_secs(30), None).unwrap())
+    Arc::new(Database::new(&postgres::url(), &Settings::default(), Duration::from_secs(30), None).unwrap())
 }
 
 #[test]
@@ -63,7 +63,8 @@ fn a_long_log_is_read_in_order() {
 #[test]
 fn errors_say_what_to_change_and_no_password() {
     let open = |url: &str, timeout| {
-        let database = Arc::new(Database::new(url, None, Duration::from_secs(timeout), None).unwrap());
+        let database =
+            Arc::new(Database::new(url, &Settings::default(), Duration::from_secs(timeout), None).unwrap());
         match PostgresLog::open(database, "none") {
             Err(LogError::Database(error)) => error,
             Err(error) => panic!("{error}"),

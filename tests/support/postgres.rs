@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use lucidlink::database::Database;
+use lucidlink::database::{Database, Settings};
 
 pub(crate) const PASSWORD: &str = "the-password-of-the-tests";
 
@@ -84,7 +84,7 @@ fn start() -> u16 {
         .unwrap();
     std::mem::forget(shell.stdin.take());
     let url = format!("postgres://tests:{PASSWORD}@127.0.0.1:{port}/postgres?sslmode=disable");
-    let database = Database::new(&url, None, Duration::from_secs(5), None).unwrap();
+    let database = Database::new(&url, &Settings::default(), Duration::from_secs(5), None).unwrap();
     let deadline = Instant::now() + START;
     while database
         .look(|connection| async move { connection.query("SELECT 1", &[]).await.map(drop) })
