@@ -15,3 +15,8 @@ mod refusals;
 #[path = "../support/seaweed.rs"]
 mod seaweed;
 mod world;
+
+/// What processes need beside the bucket.
+fn more_environment() -> [(&'static str, String); 0] {
+    []
+}

@@ -24,7 +24,7 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lucidlink"));
         command.args(args).env_clear().env("HOME", self.home.path()).env("TMPDIR", self.home.path());
         command.env("LUCIDLINK_WORKSPACE_URL", &self.url).env("LUCIDLINK_TOKEN", &self.token);
-        command.envs(seaweed::environment(&seaweed::endpoint()));
+        command.envs(seaweed::environment(&seaweed::endpoint())).envs(crate::more_environment());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

@@ -1,6 +1,18 @@
-//! Logs in PostgreSQL, on a real server.
+//! Workspaces in a bucket whose logs are in PostgreSQL, on real servers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod conformance;
+mod faults;
 #[path = "../support/postgres.rs"]
 mod postgres;
+#[path = "../bucket/processes.rs"]
+mod processes;
+#[path = "../support/seaweed.rs"]
+mod seaweed;
+#[path = "../bucket/world.rs"]
+mod world;
+
+/// What processes need beside the bucket.
+fn more_environment() -> [(&'static str, String); 1] {
+    [("LUCIDLINK_LOG_URL", postgres::url())]
+}
