@@ -12,7 +12,6 @@ mod tls;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -81,7 +80,7 @@ struct Connections {
     place: String,
     /// What each connection is told first.
     greeting: String,
-    idle: Mutex<Vec<Arc<Connection>>>,
+    idle: Mutex<Vec<Connection>>,
 }
 
 impl Database {
@@ -113,47 +112,31 @@ impl Database {
         &self.connections.place
     }
 
-    /// Looks, as often as it takes until the deadline.
-    pub fn look<T, F>(
-        &self,
-        work: impl Fn(Arc<Connection>) -> F + Send + Sync + 'static,
-    ) -> Result<T, DatabaseError>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, tokio_postgres::Error>> + Send + 'static,
-    {
-        self.repeat(work, DatabaseError::is_transient)
+    /// The rows of a statement that only looks, or does no harm when it is repeated: asked as often as it takes until
+    /// the deadline.
+    pub fn look(&self, sql: &'static str, parameters: Vec<Parameter>) -> Result<Vec<Row>, DatabaseError> {
+        self.repeat(Work::One(sql, parameters), DatabaseError::is_transient)
     }
 
-    /// Changes something: what was sent is not sent again. After an error that is not
+    /// Several statements in one transaction, that do no harm when they are repeated.
+    pub fn look_at_all(&self, sql: &'static str) -> Result<(), DatabaseError> {
+        self.repeat(Work::Several(sql), DatabaseError::is_transient).map(drop)
+    }
+
+    /// The rows of a statement that changes something: what was sent is not sent again. After an error that is not
     /// [without effect](DatabaseError::is_without_effect) it may have happened, or happen still.
-    pub fn change<T, F>(
-        &self,
-        work: impl Fn(Arc<Connection>) -> F + Send + Sync + 'static,
-    ) -> Result<T, DatabaseError>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, tokio_postgres::Error>> + Send + 'static,
-    {
-        self.repeat(work, |error| matches!(error, DatabaseError::Unreachable(_)))
+    pub fn change(&self, sql: &'static str, parameters: Vec<Parameter>) -> Result<Vec<Row>, DatabaseError> {
+        self.repeat(Work::One(sql, parameters), |error| matches!(error, DatabaseError::Unreachable(_)))
     }
 
-    fn repeat<T, F>(
-        &self,
-        work: impl Fn(Arc<Connection>) -> F + Send + Sync + 'static,
-        may_repeat: fn(&DatabaseError) -> bool,
-    ) -> Result<T, DatabaseError>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, tokio_postgres::Error>> + Send + 'static,
-    {
+    fn repeat(&self, work: Work, may_repeat: fn(&DatabaseError) -> bool) -> Result<Vec<Row>, DatabaseError> {
         let deadline = Instant::now() + self.timeout;
         let connections = self.connections.clone();
         let attempts = async move {
             let (mut pause, mut attempts) = (FIRST_PAUSE, 1);
             loop {
-                let error = match connections.with_one(&work).await {
-                    Ok(answer) => return Ok(answer),
+                let error = match connections.carry_out(&work).await {
+                    Ok(rows) => return Ok(rows),
                     Err(error) => error,
                 };
                 if !may_repeat(&error) || attempts == ATTEMPTS || Instant::now() + pause >= deadline {
@@ -167,28 +150,33 @@ impl Database {
     }
 }
 
+/// A parameter of a statement.
+pub type Parameter = Box<dyn ToSql + Send + Sync>;
+
+enum Work {
+    One(&'static str, Vec<Parameter>),
+    Several(&'static str),
+}
+
 impl Connections {
-    /// Does something with a connection that nobody else uses meanwhile.
-    async fn with_one<T, F>(&self, work: impl Fn(Arc<Connection>) -> F) -> Result<T, DatabaseError>
-    where
-        F: Future<Output = Result<T, tokio_postgres::Error>>,
-    {
+    /// With a connection that nobody else uses meanwhile.
+    async fn carry_out(&self, work: &Work) -> Result<Vec<Row>, DatabaseError> {
         let connection = match self.idle_one() {
             Some(connection) => connection,
-            None => Arc::new(self.connect().await.map_err(|e| DatabaseError::of_connect(&e))?),
+            None => self.connect().await.map_err(|e| DatabaseError::of_connect(&e))?,
         };
         // One whose work is given up is not kept: what it was asked is still on its way.
-        let done = work(connection.clone()).await.map_err(|e| DatabaseError::of_statement(&e));
+        let (connection, done) = connection.carry_out(work).await;
         if !connection.client.is_closed() {
             let mut idle = self.idle.lock();
             if idle.len() < IDLE_CONNECTIONS {
                 idle.push(connection);
             }
         }
-        done
+        done.map_err(|e| DatabaseError::of_statement(&e))
     }
 
-    fn idle_one(&self) -> Option<Arc<Connection>> {
+    fn idle_one(&self) -> Option<Connection> {
         let mut idle = self.idle.lock();
         idle.retain(|connection| !connection.client.is_closed());
         idle.pop()
@@ -199,45 +187,47 @@ impl Connections {
         // It ends with the client; its errors reach who waits for an answer.
         tokio::spawn(connection);
         client.batch_execute(&self.greeting).await?;
-        Ok(Connection { client, prepared: Mutex::default() })
+        Ok(Connection { client, prepared: HashMap::new() })
     }
 }
 
-/// A connection that one piece of work has to itself.
-pub struct Connection {
+/// A connection.
+struct Connection {
     client: Client,
-    /// What the server has prepared for it.
-    prepared: Mutex<HashMap<&'static str, Statement>>,
+    /// What the server has prepared for it: from its second time on, a statement is one round trip.
+    prepared: HashMap<&'static str, Statement>,
 }
 
 impl Connection {
-    /// One statement and its rows, in one round trip from its second time on.
-    pub async fn query(
-        &self,
+    async fn carry_out(mut self, work: &Work) -> (Connection, Result<Vec<Row>, tokio_postgres::Error>) {
+        let done = match work {
+            Work::One(sql, parameters) => self.query(sql, parameters).await,
+            Work::Several(sql) => self.client.batch_execute(sql).await.map(|()| Vec::new()),
+        };
+        (self, done)
+    }
+
+    async fn query(
+        &mut self,
         sql: &'static str,
-        parameters: &[&(dyn ToSql + Sync)],
+        parameters: &[Parameter],
     ) -> Result<Vec<Row>, tokio_postgres::Error> {
-        let known = self.prepared.lock().get(sql).cloned();
-        let statement = match known {
-            Some(statement) => statement,
+        let statement = match self.prepared.get(sql) {
+            Some(statement) => statement.clone(),
             None => {
                 let statement = self.client.prepare(sql).await?;
-                self.prepared.lock().insert(sql, statement.clone());
+                self.prepared.insert(sql, statement.clone());
                 statement
             }
         };
-        self.client.query(&statement, parameters).await
-    }
-
-    /// Several statements in one transaction.
-    pub async fn execute_all(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
-        self.client.batch_execute(sql).await
+        let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|p| p.as_ref() as _).collect();
+        self.client.query(&statement, &parameters).await
     }
 }
 
 /// Whether a text is the URL of a database.
-pub fn check_url(url: &str) -> Result<(), &'static str> {
-    parse(url).map(drop).map_err(|_| "a URL such as postgres://user:password@host/name")
+pub fn check_url(url: &str) -> Result<(), String> {
+    parse(url).map(drop).map_err(|_| "a URL such as postgres://user:password@host/name".to_owned())
 }
 
 fn parse(url: &str) -> Result<Config, DatabaseError> {

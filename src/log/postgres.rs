@@ -1,6 +1,6 @@
 //! A log in a PostgreSQL database, for many writers: one round trip for an append, wherever it lands.
 //!
-//! A log is a row with its head and a row for each slot (`docs/format.md`, "In a PostgreSQL database"). A slot gets its
+//! A log is a row with its head and a row for each slot (`docs/format.md`, "Log in a database"). A slot gets its
 //! number while the row of the head is locked, and becomes visible together with it: so the slots that anybody sees
 //! have no gap, and their order is the order of the commits.
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Append, CommitLog, Life, LogError};
-use crate::database::{Database, DatabaseError};
+use crate::database::{Database, DatabaseError, Parameter};
 use crate::ids::Seq;
 
 /// The tables that this version knows.
@@ -75,20 +75,19 @@ pub struct PostgresLog {
 impl PostgresLog {
     /// Makes a log of a name that no other in the database has.
     pub fn create(database: Arc<Database>, name: &str, genesis: &[u8]) -> Result<PostgresLog, LogError> {
-        database.look(|connection| async move { connection.execute_all(MAKE_TABLES).await })?;
-        let (own_name, own_genesis) = (name.to_owned(), genesis.to_owned());
-        let made =
-            database.look(move |connection| {
-                let (name, genesis) = (own_name.clone(), own_genesis.clone());
-                async move {
-                    Ok(connection.query(CREATE, &[&name, &genesis]).await?.first().map(|row| row.get(0)))
-                }
-            })?;
-        if let Some(id) = made {
-            return Ok(PostgresLog { database, id });
+        let insert = || database.look(CREATE, vec![Box::new(name.to_owned()), Box::new(genesis.to_owned())]);
+        let made = match insert() {
+            Err(DatabaseError::Empty) => {
+                database.look_at_all(MAKE_TABLES)?;
+                insert()?
+            }
+            made => made?,
+        };
+        let log = PostgresLog::open(database, name)?;
+        if !made.is_empty() {
+            return Ok(log);
         }
         // Perhaps by this call: it was repeated if an answer was lost. No other genesis is like this one.
-        let log = PostgresLog::open(database, name)?;
         match log.read(Seq(0), 1, usize::MAX)?.first() {
             Some((_, first)) if first[..] == *genesis => Ok(log),
             _ => Err(LogError::Exists(log.database.place().to_owned())),
@@ -97,48 +96,41 @@ impl PostgresLog {
 
     /// Opens a log.
     pub fn open(database: Arc<Database>, name: &str) -> Result<PostgresLog, LogError> {
-        let own_name = name.to_owned();
-        let found = database.look(move |connection| {
-            let name = own_name.clone();
-            async move {
-                Ok(connection
-                    .query(FIND, &[&name])
-                    .await?
-                    .first()
-                    .map(|row| (row.get::<_, i64>(0), row.get::<_, i32>(1))))
-            }
-        });
-        match found {
-            Ok(Some((_, version))) if version > VERSION => Err(DatabaseError::Newer.into()),
-            Ok(Some((id, _))) => Ok(PostgresLog { database, id }),
-            Ok(None) | Err(DatabaseError::Empty) => Err(LogError::NotFound(database.place().to_owned())),
-            Err(error) => Err(error.into()),
+        let none = || LogError::NotFound(database.place().to_owned());
+        let rows = match database.look(FIND, vec![Box::new(name.to_owned())]) {
+            Err(DatabaseError::Empty) => return Err(none()),
+            rows => rows?,
+        };
+        let row = rows.first().ok_or_else(none)?;
+        match row.get::<_, i32>(1) > VERSION {
+            true => Err(DatabaseError::Newer.into()),
+            false => Ok(PostgresLog { id: row.get(0), database }),
         }
     }
 
     /// Removes a log that nobody has seen, if that can be done.
     pub fn remove(database: &Database, name: &str) {
-        let name = name.to_owned();
-        // What is left of it is in nobody's way: its name is not used again.
-        let _ = database.look(move |connection| {
-            let name = name.clone();
-            async move { connection.query(REMOVE, &[&name]).await.map(drop) }
-        });
+        // If it cannot be, the next attempt says that there is one.
+        let _ = database.look(REMOVE, vec![Box::new(name.to_owned())]);
+    }
+
+    fn page(&self, from: Seq, limit: usize, max_bytes: usize) -> Result<Vec<(Seq, Bytes)>, LogError> {
+        let max_bytes = i64::try_from(max_bytes.max(1)).unwrap_or(i64::MAX);
+        let parameters: [i64; 4] = [self.id, number(from), limit as i64, max_bytes];
+        let rows = self.database.look(READ, parameters.map(|n| Box::new(n) as Parameter).into())?;
+        rows.iter().map(|row| Ok((seq(row.get(0))?, Bytes::from(row.get::<_, Vec<u8>>(1))))).collect()
     }
 }
 
 impl CommitLog for PostgresLog {
     fn append(&self, bytes: &[u8], after: Seq) -> Result<Append, LogError> {
-        let (id, after, bytes) = (self.id, number(after), bytes.to_owned());
-        let landed = self.database.change(move |connection| {
-            let bytes = bytes.clone();
-            async move {
-                Ok(connection.query(APPEND, &[&id, &after, &bytes]).await?.first().map(|row| row.get(0)))
-            }
-        });
-        match landed {
-            Ok(Some(slot)) => Ok(Append::Landed(seq(slot)?)),
-            Ok(None) => Ok(Append::Occupied),
+        let parameters: Vec<Parameter> =
+            vec![Box::new(self.id), Box::new(number(after)), Box::new(bytes.to_owned())];
+        match self.database.change(APPEND, parameters) {
+            Ok(rows) => match rows.first() {
+                Some(row) => Ok(Append::Landed(seq(row.get(0))?)),
+                None => Ok(Append::Occupied),
+            },
             Err(error) if error.is_without_effect() => Err(error.into()),
             Err(error) => Ok(Append::Unknown(error.into())),
         }
@@ -167,29 +159,20 @@ impl CommitLog for PostgresLog {
 
     fn read_range(&self, slot: Seq, offset: u64, len: u32) -> Result<Bytes, LogError> {
         let none = || LogError::NoSuchRange { slot, offset, len };
-        let (id, at) = (self.id, number(slot));
         // The first byte is number 1.
         let start = i32::try_from(offset.saturating_add(1)).map_err(|_| none())?;
         let length = i32::try_from(len).map_err(|_| none())?;
-        let found = self.database.look(move |connection| async move {
-            Ok(connection
-                .query(READ_RANGE, &[&id, &at, &start, &length])
-                .await?
-                .first()
-                .map(|row| row.get::<_, Vec<u8>>(0)))
-        })?;
-        match found {
+        let parameters: Vec<Parameter> =
+            vec![Box::new(self.id), Box::new(number(slot)), Box::new(start), Box::new(length)];
+        match self.database.look(READ_RANGE, parameters)?.first().map(|row| row.get::<_, Vec<u8>>(0)) {
             Some(bytes) if bytes.len() == len as usize => Ok(bytes.into()),
             _ => Err(none()),
         }
     }
 
     fn head(&self) -> Result<Seq, LogError> {
-        let id = self.id;
-        let head = self.database.look(move |connection| async move {
-            Ok(connection.query(HEAD, &[&id]).await?.first().map(|row| row.get(0)))
-        })?;
-        seq(head.ok_or_else(|| LogError::NotFound(self.database.place().to_owned()))?)
+        let rows = self.database.look(HEAD, vec![Box::new(self.id)])?;
+        seq(rows.first().ok_or_else(|| LogError::NotFound(self.database.place().to_owned()))?.get(0))
     }
 
     /// What is visible survives a crash of the server.
@@ -204,17 +187,6 @@ impl CommitLog for PostgresLog {
 
     fn sync(&self, _: Seq) -> Result<(), LogError> {
         Ok(())
-    }
-}
-
-impl PostgresLog {
-    fn page(&self, from: Seq, limit: usize, max_bytes: usize) -> Result<Vec<(Seq, Bytes)>, LogError> {
-        let (id, from, limit) = (self.id, number(from), limit as i64);
-        let max_bytes = i64::try_from(max_bytes.max(1)).unwrap_or(i64::MAX);
-        let rows = self.database.look(move |connection| async move {
-            connection.query(READ, &[&id, &from, &limit, &max_bytes]).await
-        })?;
-        rows.iter().map(|row| Ok((seq(row.get(0))?, Bytes::from(row.get::<_, Vec<u8>>(1))))).collect()
     }
 }
 

@@ -22,7 +22,7 @@ pub enum Location {
         /// What keys in it start with; empty, or without `/` at its ends.
         prefix: String,
         /// How it is reached; no part of the URL.
-        settings: Settings,
+        settings: Box<Settings>,
         /// The database that its logs are in, if they are not in the bucket; no part of the URL.
         logs: database::Settings,
     },
@@ -46,7 +46,9 @@ impl Location {
     /// The same place, reached in this way if it is in a bucket.
     pub fn reached_by(self, settings: Settings, logs: database::Settings) -> Location {
         match self {
-            Location::Bucket { bucket, prefix, .. } => Location::Bucket { bucket, prefix, settings, logs },
+            Location::Bucket { bucket, prefix, .. } => {
+                Location::Bucket { bucket, prefix, settings: Box::new(settings), logs }
+            }
             folder @ Location::Folder(_) => folder,
         }
     }
@@ -81,7 +83,7 @@ fn bucket(rest: &str) -> Result<Location, &'static str> {
         );
     }
     let (bucket, prefix) = (bucket.to_owned(), prefix.to_owned());
-    let (settings, logs) = (Settings::default(), database::Settings::default());
+    let (settings, logs) = (Box::default(), database::Settings::default());
     Ok(Location::Bucket { bucket, prefix, settings, logs })
 }
 

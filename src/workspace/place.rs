@@ -88,7 +88,7 @@ impl Place {
     pub(super) fn check_vacant(&self) -> Result<()> {
         match self {
             Place::Folder { root, .. } => check_folder(root),
-            Place::Bucket(bucket) => check_bucket(bucket),
+            Place::Bucket { bucket, .. } => check_bucket(bucket),
         }
     }
 

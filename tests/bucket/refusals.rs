@@ -140,7 +140,7 @@ fn a_prefix_with_something_else_in_it_is_refused() {
     let bucket = Bucket::new(seaweed::BUCKET, &prefix, &settings, Duration::from_secs(20), None).unwrap();
     bucket.put_new("photos/1.jpg", b"jpg".to_vec().into(), bucket.deadline()).unwrap();
     let location = Location::parse(&format!("s3://{}/{prefix}", seaweed::BUCKET)).unwrap();
-    let location = location.reached_by(settings);
+    let location = location.reached_by(settings, lucidlink::database::Settings::default());
     let made = Workspace::create(&location, "studio", &Env::system(), Duration::from_secs(20));
     let error = made.expect_err("it must not be made");
     assert_eq!(error.status(), Status::NotEmpty);

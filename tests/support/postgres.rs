@@ -48,12 +48,14 @@ fn start() -> u16 {
     let programs = programs();
     let folder = tempfile::Builder::new().prefix("ll-postgres-").tempdir().unwrap().keep();
     // The server refuses to run as root.
-    let user = nix::unistd::User::from_name("postgres").unwrap().filter(|_| nix::unistd::geteuid().is_root());
+    let users = ["postgres", "nobody"].into_iter().filter(|_| nix::unistd::geteuid().is_root());
+    let user = users.filter_map(|name| nix::unistd::User::from_name(name).unwrap()).next();
     let as_user = |program: &Path| match &user {
         None => Command::new(program),
-        Some(_) => {
+        Some(user) => {
             let mut command = Command::new("setpriv");
-            command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).arg(program);
+            command.args([format!("--reuid={}", user.uid), format!("--regid={}", user.gid)]);
+            command.arg("--clear-groups").arg(program);
             command
         }
     };
@@ -86,10 +88,7 @@ fn start() -> u16 {
     let url = format!("postgres://tests:{PASSWORD}@127.0.0.1:{port}/postgres?sslmode=disable");
     let database = Database::new(&url, &Settings::default(), Duration::from_secs(5), None).unwrap();
     let deadline = Instant::now() + START;
-    while database
-        .look(|connection| async move { connection.query("SELECT 1", &[]).await.map(drop) })
-        .is_err()
-    {
+    while database.look("SELECT 1", Vec::new()).is_err() {
         let log = || std::fs::read_to_string(folder.join("log")).unwrap_or_default();
         assert!(Instant::now() < deadline, "the database server did not start:\n{}", log());
     }
