@@ -29,7 +29,7 @@ help:
 
 library:
 	$(CARGO) rustc --release --lib --crate-type cdylib,staticlib --target-dir $(LIBRARY) -- \
-	    -C linker='$(CURDIR)/scripts/link'
+	    -C linker='$(CURDIR)/scripts/link' -C linker-flavor=gcc
 	$(CARGO) build --release --bin lucidlink --features cli --target-dir target
 	mkdir -p build/bin build/include build/lib/cmake/lucidlink build/lib/pkgconfig
 	install -C -m 755 $(LIBRARY)/release/liblucidlink.so $(SHARED)
