@@ -47,6 +47,15 @@ const IDLE_CONNECTIONS: usize = 32;
 /// Keys of one answer to a listing, at most: what S3 gives.
 pub const LIST_PAGE: usize = 1000;
 
+/// A part of a listing.
+#[derive(Debug)]
+pub struct Page {
+    /// Keys, in order.
+    pub keys: Vec<String>,
+    /// Whether there are none behind them. A store may give fewer than it could.
+    pub is_last: bool,
+}
+
 /// A bucket, and the prefix of the keys in it.
 pub struct Bucket {
     client: Arc<AmazonS3>,
@@ -212,13 +221,13 @@ impl Bucket {
         self.runner.wait(deadline, patiently(deadline, delete))?
     }
 
-    /// The first keys behind `after` that start with `folder`, at most [`LIST_PAGE`], in order.
+    /// The first keys behind `after` that start with `folder`, at most [`LIST_PAGE`].
     pub fn list_page(
         &self,
         folder: &str,
         after: Option<&str>,
         deadline: Instant,
-    ) -> Result<Vec<String>, BucketError> {
+    ) -> Result<Page, BucketError> {
         let client = self.client.clone();
         let start = format!("{}{folder}", self.prefix);
         let offset = after.map(|key| format!("{}{key}", self.prefix));
@@ -229,13 +238,14 @@ impl Bucket {
                 max_keys: Some(LIST_PAGE),
                 ..PaginatedListOptions::default()
             };
-            async move { Ok(client.list_paginated(Some(&start), options).await?.result.objects) }
+            async move { Ok(client.list_paginated(Some(&start), options).await?) }
         };
-        let objects = self.runner.wait(deadline, patiently(deadline, list))??;
+        let page = self.runner.wait(deadline, patiently(deadline, list))??;
         let own = |key: &str| key.strip_prefix(&self.prefix).map(str::to_owned);
-        let mut keys: Vec<String> = objects.iter().filter_map(|o| own(o.location.as_ref())).collect();
+        let mut keys: Vec<String> =
+            page.result.objects.iter().filter_map(|o| own(o.location.as_ref())).collect();
         keys.sort_unstable();
-        Ok(keys)
+        Ok(Page { keys, is_last: page.page_token.is_none() })
     }
 
     fn path(&self, key: &str) -> Path {

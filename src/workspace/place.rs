@@ -167,7 +167,7 @@ fn check_folder(folder: &Path) -> Result<()> {
 /// The same of a bucket's prefix.
 fn check_bucket(bucket: &Bucket) -> Result<()> {
     const OWN: [&str; 4] = ["log/", "grants/", "filespaces/", "probe/"];
-    let keys = bucket.list_page("", None, bucket.deadline())?;
+    let keys = bucket.list_page("", None, bucket.deadline())?.keys;
     let Some(found) = keys.iter().find(|key| !OWN.iter().any(|own| key.starts_with(own))) else {
         return Ok(());
     };

@@ -102,7 +102,7 @@ fn create(rule: impl FnMut(&str) -> Fate + Send + 'static) -> (Error, Vec<String
     let made = Workspace::create(&location, "studio", &Env::system(), Duration::from_secs(20));
     let settings: Settings = seaweed::settings(&seaweed::endpoint());
     let bucket = Bucket::new(seaweed::BUCKET, &prefix, &settings, Duration::from_secs(20), None).unwrap();
-    let left = bucket.list_page("", None, bucket.deadline()).unwrap();
+    let left = bucket.list_page("", None, bucket.deadline()).unwrap().keys;
     (made.expect_err("it must not be made"), left)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Store, StoreError};
-use crate::bucket::{Bucket, BucketError, LIST_PAGE, Put};
+use crate::bucket::{Bucket, BucketError, Put};
 
 /// The objects below a path of a bucket.
 pub struct BucketStore {
@@ -73,9 +73,8 @@ impl Store for BucketStore {
             let deadline = self.bucket.deadline();
             let page = self.bucket.list_page(&folder, keys.last().map(String::as_str), deadline);
             let mut page = page.map_err(|e| failed(prefix, e))?;
-            let is_last = page.len() < LIST_PAGE;
-            keys.append(&mut page);
-            if is_last {
+            keys.append(&mut page.keys);
+            if page.is_last {
                 let own = keys.iter().filter_map(|key| key.strip_prefix(&self.path));
                 return Ok(own.map(str::to_owned).collect());
             }

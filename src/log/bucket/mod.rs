@@ -100,8 +100,8 @@ impl BucketLog {
     pub fn remove(bucket: &Arc<Bucket>, path: &str) {
         let log = BucketLog::new(bucket.clone(), path);
         let deadline = bucket.deadline();
-        let keys = bucket.list_page(&log.folder, None, deadline).unwrap_or_default();
-        for key in keys {
+        let found = bucket.list_page(&log.folder, None, deadline);
+        for key in found.map(|page| page.keys).unwrap_or_default() {
             let _ = bucket.delete(&key, deadline);
         }
     }
@@ -164,15 +164,16 @@ impl BucketLog {
     fn find_end(&self, deadline: Instant) -> Result<Seq, BucketError> {
         let mut last = self.known.lock().last.unwrap_or(Seq(0));
         loop {
-            let keys = self.bucket.list_page(&self.folder, Some(&self.key(last)), deadline)?;
-            let is_last_page = keys.len() < LIST_PAGE;
-            for key in keys {
+            let page = self.bucket.list_page(&self.folder, Some(&self.key(last)), deadline)?;
+            let (before, mut is_gap) = (last, false);
+            for key in page.keys {
                 if key != self.key(last.next()) {
+                    is_gap = true;
                     break;
                 }
                 last = last.next();
             }
-            if is_last_page {
+            if page.is_last || is_gap || last == before {
                 self.known.lock().reach(last);
                 return Ok(last);
             }
