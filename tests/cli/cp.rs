@@ -95,6 +95,22 @@ fn a_tree_is_merged_into_what_is_there() {
 }
 
 #[test]
+fn links_in_the_target_are_not_followed() {
+    let world = World::new();
+    world.write("projects:/from/sub/deep/file", b"new");
+    world.write("projects:/elsewhere/deep/file", b"old");
+    // Out of the target, and into what is copied: that copy would have no end.
+    for (to, leads_to) in [("/to", "/elsewhere"), ("/into", "/from/sub/deep")] {
+        world.ok(["mkdir", &format!("projects:{to}")]);
+        world.ok(["ln", "-s", leads_to, &format!("projects:{to}/sub")]);
+        let stderr = world.fails(1, ["cp", "-r", "projects:/from", &format!("projects:{to}")]);
+        assert!(stderr.contains("not a directory") && stderr.contains(&format!("{to}/sub\"")), "{stderr}");
+    }
+    assert_eq!(world.cat("projects:/elsewhere/deep/file"), b"old");
+    assert_eq!(world.ok(["ls", "projects:/from/sub/deep"]), "file\n");
+}
+
+#[test]
 fn a_directory_is_not_copied_into_itself() {
     let world = World::new();
     world.write("projects:/d/sub/file", b"x");

@@ -1,6 +1,6 @@
 //! Copying inside a filespace. Files share their blocks with their copies: no content is read or written.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -42,8 +42,8 @@ struct Copy<'a> {
 struct Folder {
     from: Path,
     to: Path,
-    /// Names that the target had before.
-    existing: HashSet<String>,
+    /// What the target had before.
+    existing: HashMap<String, Kind>,
 }
 
 /// An entry of it.
@@ -61,8 +61,9 @@ impl Item {
         child(&self.folder.to, &self.entry.name)
     }
 
-    fn is_there(&self) -> bool {
-        self.folder.existing.contains(&self.entry.name)
+    /// What the target has there already.
+    fn existing(&self) -> Option<Kind> {
+        self.folder.existing.get(&self.entry.name).copied()
     }
 }
 
@@ -137,7 +138,12 @@ impl Copy<'_> {
     fn item(&self, item: Item) -> Result<Vec<Item>, Trouble> {
         let (from, to) = (item.from()?, item.to()?);
         if item.entry.kind == Kind::Directory {
-            return self.folder(&from, &item.entry, &to, item.is_there());
+            // A link there would lead out of the target, or back into what is copied.
+            if item.existing().is_some_and(|there| there != Kind::Directory) {
+                let what = "the target is there and is not a directory; remove it";
+                return Err(Error::new(Status::NotADirectory, what).on_path(to.text()).into());
+            }
+            return self.folder(&from, &item.entry, &to, item.existing().is_some());
         }
         let file = (item.entry.links > 1).then_some(item.entry.file_id);
         self.names.copy(file, &to, item, |item| self.one(&from, &item.entry, &to, false))?;
@@ -157,7 +163,7 @@ impl Copy<'_> {
     /// Gives the copy of a file or symbolic link one more name.
     fn another_name(&self, first: &Path, item: &Item) -> Result<(), Trouble> {
         let to = item.to()?;
-        if item.is_there() {
+        if item.existing().is_some() {
             self.fs.delete(&to)?;
         }
         self.fs.create_hard_link(first, &to)?;
@@ -173,10 +179,10 @@ impl Copy<'_> {
 
     fn folder(&self, from: &Path, entry: &Entry, to: &Path, is_there: bool) -> Result<Vec<Item>, Trouble> {
         let existing = match is_there {
-            true => self.fs.list_dir(to)?.into_iter().collect(),
+            true => self.fs.read_dir(to)?.into_iter().map(|entry| (entry.name, entry.kind)).collect(),
             false => {
                 self.fs.create_dir(to, entry.mode)?;
-                HashSet::new()
+                HashMap::new()
             }
         };
         self.xattrs(from, to)?;
