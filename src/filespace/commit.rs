@@ -105,7 +105,7 @@ pub(super) struct OwnSession {
     /// The life of the log in which it was opened.
     incarnation: Incarnation,
     /// The last commit that was consumed.
-    k: u64,
+    pub(super) k: u64,
     next_ino: u32,
 }
 

@@ -359,7 +359,12 @@ impl Queue {
 
     /// The commit under way was consumed: everybody in it is told what became of it, and so is the view.
     pub(super) fn settle(&mut self, at: Seq, outcomes: Vec<Outcome>, view: Option<&mut View>) {
-        let k = self.in_flight.take().map_or(0, |(_, k)| k);
+        let in_flight = self.in_flight.take();
+        let k = in_flight.map_or(0, |(_, k)| k);
+        if let Some(session) = self.session.as_mut().filter(|s| in_flight.is_some_and(|(id, _)| id == s.id)) {
+            // Its turn may not have ended yet, and a journal that is written anew says where the session is.
+            session.k = k;
+        }
         let mut outcomes = outcomes.into_iter();
         let (taken, known) = (self.remove_taken(), self.failures.len());
         let journaled = taken.iter().filter(|p| p.journaled_number() != 0).count();
@@ -614,4 +619,46 @@ pub(super) fn envelope(key_id: KeyId, session: &OwnSession) -> Envelope {
 fn late(refusal: Option<Refusal>) -> Error {
     let status = refusal.map_or(Status::UpgradeRequired, Refusal::status);
     Error::new(status, "another client's change came first, and this one has no effect")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::path::Path;
+
+    use super::*;
+    use crate::crypto::Key32;
+    use crate::crypto::seal::Keyring;
+    use crate::env::Env;
+    use crate::ids::{LogId, SessionNo};
+    use crate::state::ops::{MakeDir, Op};
+
+    fn place(folder: &Path) -> Place {
+        let keyring = Arc::new(Keyring::new(0, Key32::new([7; 32])));
+        Place { folder: folder.to_owned(), id: LogId([1; 32]), keyring, env: Env::seeded(1) }
+    }
+
+    fn acknowledged(number: u64) -> Pending {
+        let draft = Draft::of(Op::MakeDir(MakeDir { name: number.to_string(), ..MakeDir::default() }));
+        Pending::recovered(Entry { number, path: String::new(), draft, failure: None })
+    }
+
+    #[test]
+    fn a_journal_that_is_written_anew_before_the_turn_ends_knows_the_last_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let (id, incarnation) = (SessionId([2; 16]), Incarnation([3; 16]));
+        let session = JournaledSession { id, number: SessionNo(5), incarnation, k: 1, inos: 0 };
+        let mut queue = Queue { session: Some(OwnSession::resumed(session)), ..Queue::default() };
+        queue.place = Some(place(folder.path()));
+        queue.push(acknowledged(1));
+        queue.take();
+        queue.record_offer(id, 2, b"slot").unwrap();
+        // Its caller was told another number: the journal is written anew.
+        let outcome = Outcome { redirects: vec![10, 11], ..Outcome::default() };
+        queue.settle(Seq(9), vec![outcome], None);
+        queue.record(&acknowledged(2)).unwrap();
+        let recovered = Journal::read(&place(folder.path())).unwrap();
+        assert_eq!(recovered.pending.len(), 1);
+        assert_eq!(recovered.session.unwrap().k, 2);
+    }
 }
