@@ -220,6 +220,10 @@ fn what_may_not_be_read_is_left_out() {
     assert_eq!(stderr.lines().count(), 2, "{stderr}");
     assert!(stderr.contains("secret") && stderr.contains("locked"), "{stderr}");
     assert_eq!(nobody.ok(&["ls", "projects:/t"]), "locked\nopen\n");
+    // What is there stays, also what would be replaced and not written over.
+    nobody.ok(&["ln", "/t/open", "projects:/t/secret"]);
+    nobody.run(&["put", "-r", &world.arg("tree"), "projects:/t"]);
+    assert_eq!(nobody.ok(&["cat", "projects:/t/secret"]), "open");
     // So that the folder can be removed.
     set_mode(&root.join("locked"), 0o700);
 }

@@ -201,10 +201,6 @@ impl Copy<'_> {
         if kind.is_symlink() {
             self.symlink(source, metadata, target, existing.is_some())?;
         } else if kind.is_file() {
-            // The link itself is replaced, not what it leads to, and one name, not what others show.
-            if existing.is_some_and(|there| there.kind == Kind::Symlink || there.links > 1) {
-                self.fs.delete(target)?;
-            }
             // A file that became a link or a pipe meanwhile is neither followed nor waited for.
             let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
             let mut options = OpenOptions::new();
@@ -213,6 +209,10 @@ impl Copy<'_> {
             let metadata = file.metadata().map_err(|e| unreadable(source, e))?;
             if !metadata.is_file() {
                 return Err(special(source));
+            }
+            // The link itself is replaced, not what it leads to, and one name, not what others show.
+            if existing.is_some_and(|there| there.kind == Kind::Symlink || there.links > 1) {
+                self.fs.delete(target)?;
             }
             self.file(&mut file, source, &metadata, target)?;
         } else {
