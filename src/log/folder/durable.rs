@@ -27,6 +27,7 @@ impl FolderLog {
                 "an earlier sync of it failed: what was written before may be lost; unlink and link it again";
             return Err(LogError::Io(what.into()));
         }
+        self.check_place()?;
         if upto <= syncing.durable {
             return Ok(());
         }

@@ -20,8 +20,8 @@ mod tests;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,8 @@ const LOOKS: u32 = 3;
 
 /// A log in a folder.
 pub struct FolderLog {
+    /// Where its files are.
+    files: PathBuf,
     head: File,
     index: File,
     slots: File,
@@ -91,6 +93,7 @@ impl FolderLog {
             head: open(HEAD)?,
             index: open(INDEX)?,
             slots: open(SLOTS)?,
+            files,
             turn: Mutex::new(()),
             syncing: Mutex::default(),
             timeout,
@@ -122,6 +125,17 @@ impl FolderLog {
             return Err(damaged(format!("slot {} is missing", head.last)));
         }
         Ok(())
+    }
+
+    /// Whether the files that are written to are those that the next one to open the log finds.
+    fn check_place(&self) -> Result<(), LogError> {
+        let own = self.head.metadata()?;
+        match self.files.join(HEAD).metadata() {
+            Ok(there) if (there.dev(), there.ino()) == (own.dev(), own.ino()) => Ok(()),
+            Ok(_) => Err(damaged("it was replaced while it was used; unlink and link again")),
+            Err(e) if e.kind() == ErrorKind::NotFound => Err(damaged("it was removed while it was used")),
+            Err(e) => Err(e.into()),
+        }
     }
 
     /// Waits for the right to append.

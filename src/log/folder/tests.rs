@@ -388,3 +388,20 @@ fn of_many_that_make_a_log_one_does_and_nothing_is_left_over() {
     assert_eq!(all(&open(folder.path()).unwrap()), [winners]);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
+
+#[test]
+fn what_was_written_to_files_that_are_not_there_any_more_is_not_called_durable() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = create(folder.path());
+    fill(&log, 1);
+    log.sync(Seq(1)).unwrap();
+    let (files, away) = (folder.path().join(FOLDER), folder.path().join("away"));
+    std::fs::rename(&files, &away).unwrap();
+    is_damaged(log.sync(Seq(1)), "removed");
+    std::fs::create_dir(&files).unwrap();
+    for name in [HEAD, INDEX, SLOTS] {
+        std::fs::copy(away.join(name), files.join(name)).unwrap();
+    }
+    append(&log, b"lost");
+    is_damaged(log.sync(Seq(2)), "replaced");
+}
