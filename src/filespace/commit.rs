@@ -20,7 +20,7 @@ use crate::ids::{Incarnation, Ino, PackId, Seq, SessionId, SessionNo};
 use crate::log::envelope::Envelope;
 use crate::metrics::count;
 use crate::state::ops::{CloseSession, Op, OpenSession};
-use crate::state::value::{Outcome, Session};
+use crate::state::value::{Outcome, Role, Session};
 use crate::state::{Refusal, Tables};
 
 /// What became of a transaction that took effect.
@@ -333,7 +333,7 @@ impl Link {
         let queue = self.committer.queue.lock();
         self.check_usable()?;
         match self.is_read_only() {
-            true => Err(Error::new(Status::ReadOnly, "the filespace is linked read-only")),
+            true => Err(read_only()),
             false => Ok(queue),
         }
     }
@@ -430,15 +430,41 @@ impl Link {
         self.renew_view()
     }
 
+    /// Whether something may be written through this link. While nothing was, the account's role is looked at: what
+    /// the log would refuse is not sent.
+    pub fn check_writable(&self) -> Result<()> {
+        if self.is_read_only() {
+            return Err(read_only());
+        }
+        let has_session = self.committer.queue.lock().session.is_some();
+        if has_session { Ok(()) } else { self.check_role() }
+    }
+
+    /// The role may be newer than what is known of it.
+    fn check_role(&self) -> Result<()> {
+        let key_id = self.account.key_id();
+        let may_write = || {
+            self.read_committed(|state| Ok(state.member(key_id)?.is_some_and(|m| m.role() >= Role::Writer)))
+        };
+        if !may_write()? {
+            self.catch_up(None)?;
+            if !may_write()? {
+                return Err(self.denied());
+            }
+        }
+        Ok(())
+    }
+
     /// Opens a session. If the answer is lost, another one is opened next time: nothing is in it yet.
     pub(super) fn open_session(&self, deadline: Instant) -> Result<OwnSession> {
+        self.check_role()?;
         let id = SessionId(self.env.random_bytes()?);
         let open = Draft::of(Op::OpenSession(OpenSession {}));
         let drafts = [open].into_iter().chain(self.new_life()?).collect();
         let mut offer = self.make_offer(id, SessionNo(0), 1, drafts)?;
         let opened = self.bring(&mut offer, deadline).map_err(|error| {
             // Whether the session is there or not, nothing of the caller's is in it.
-            Error::new(error.status(), "no session could be opened").caused_by(error)
+            Error::new(error.status(), "the link cannot begin to write").caused_by(error)
         })?;
         let incarnation = self.read_committed(|state| Ok(state.incarnation()?))?;
         Ok(OwnSession { id, number: opened.number(), incarnation, k: opened.last_k, next_ino: 0 })
@@ -491,6 +517,10 @@ pub(super) fn judged(at: Seq, outcome: &Outcome) -> Result<Committed, CommitErro
             "the change was refused for a reason that this version does not know",
         ))),
     }
+}
+
+fn read_only() -> Error {
+    Error::new(Status::ReadOnly, "the filespace is linked read-only")
 }
 
 fn no_session() -> Error {

@@ -273,6 +273,16 @@ impl Link {
         Err(Error::new(Status::Poisoned, message))
     }
 
+    /// The account's role is not enough.
+    pub(super) fn denied(&self) -> Error {
+        let what = format!(
+            "account {} may not write to filespace {}: its role is reader or none",
+            self.account.key_id(),
+            self.name
+        );
+        Error::new(Status::AccessDenied, what)
+    }
+
     /// Why a commit of this link landed and was not consumed.
     fn why_void(&self, session: SessionId) -> Result<Error> {
         let key_id = self.account.key_id();
@@ -281,8 +291,7 @@ impl Link {
         Ok(if header.ended {
             deleted(&self.name)
         } else if member.is_none_or(|m| m.role() < Role::Writer) {
-            let what = format!("account {key_id} may not write to filespace {}", self.name);
-            Error::new(Status::AccessDenied, what)
+            self.denied()
         } else if header.fork != 0 {
             forked(header.fork)
         } else if own.is_some_and(|s| s.closed) {

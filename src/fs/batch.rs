@@ -71,9 +71,7 @@ impl Batch {
     /// An empty batch.
     pub fn new(fs: &Arc<FileSystem>) -> Result<Batch> {
         fs.link.check_usable()?;
-        if fs.link.is_read_only() {
-            return Err(Error::new(Status::ReadOnly, "the filespace is linked read-only"));
-        }
+        fs.link.check_writable()?;
         let (changes, content) = (Vec::new(), Content::default());
         Ok(Batch { fs: fs.clone(), changes, bytes: 0, content, is_spent: false })
     }

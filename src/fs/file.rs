@@ -107,10 +107,8 @@ impl FileSystem {
     /// `permissions` are those of a file that is made.
     pub fn open(self: &Arc<FileSystem>, path: &Path, mode: Mode, permissions: u32) -> Result<File> {
         self.link.check_usable()?;
-        if mode.writes() && self.link.is_read_only() {
-            return Err(
-                Error::new(Status::ReadOnly, "the filespace is linked read-only").on_path(path.text())
-            );
+        if mode.writes() {
+            self.link.check_writable().map_err(|e| e.on_path(path.text()))?;
         }
         if mode.kind == ModeKind::Exclusive {
             return self.open_exclusive(path, mode, permissions);

@@ -14,9 +14,9 @@ use crate::error::{Error, Result, Status};
 use crate::filespace::genesis::{Genesis, log_id};
 use crate::filespace::{CommitError, Draft, Link, LinkOptions};
 use crate::ids::{KeyId, Seq};
-use crate::state::Tables;
 use crate::state::ops::{End, Op, RevokeMember, SetMember};
 use crate::state::value::Role;
+use crate::state::{Refusal, Tables};
 
 /// Plain bytes of a full block in a new filespace.
 const BLOCK_SIZE: u32 = 256 << 10;
@@ -267,7 +267,11 @@ impl Workspace {
             Ok(_) => Ok(()),
             Err(CommitError::Failed(error) | CommitError::Unsettled(error, _)) => Err(error),
             Err(CommitError::Refused(refusal)) => {
-                let text = format!("cannot {what}: {}", refusal.status().text());
+                let why = match refusal {
+                    Refusal::LastAdmin => "it is the last admin; grant another account that role first",
+                    other => other.status().text(),
+                };
+                let text = format!("cannot {what}: {why}");
                 Err(Error::new(refusal.status(), text))
             }
         }
