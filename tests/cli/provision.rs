@@ -131,11 +131,19 @@ fn grants() {
     mkdir("projects:/a", 3);
     assert_eq!(world.ok(["grant", "projects", "render", "reader"]), "");
     assert_eq!(world.ok(["ls", "projects:/", "--token", &token]), "");
+    let log = || -> u64 {
+        let files = files_below(&world.local("ws/filespaces")).into_iter();
+        files.filter(|f| f.parent().unwrap().ends_with("log")).map(|f| f.metadata().unwrap().len()).sum()
+    };
+    let before = log();
     mkdir("projects:/a", 3);
+    assert!(before > 0 && log() == before, "what is refused leaves nothing in the log");
     assert_eq!(world.ok(["grant", "projects", "render", "writer"]), "");
     mkdir("projects:/a", 0);
     assert_eq!(world.ok(["grant", "--revoke", "projects", "render"]), "");
     mkdir("projects:/b", 3);
+    let last = world.fails(3, ["grant", "projects", "admin", "reader"]);
+    assert!(last.contains("last admin"), "{last}");
     world.fails(4, ["grant", "nothing", "render", "reader"]);
     world.fails(4, ["grant", "projects", "nobody", "reader"]);
     world.fails(2, ["grant", "projects", "render"]);
