@@ -395,15 +395,18 @@ static void errors_of_deleted_files(void)
     ll_file_free(stale);
 }
 
-/* An account that may only read publishes. */
-static void errors_of_publishing_without_a_role(void)
+/* An account that may only read is told when it opens; one that could write before, when it publishes. */
+static void errors_of_publishing_without_a_role(const struct session *admin)
 {
     ll_file files[4] = {0, 0, 0, 0};
     int n;
+    FAILS(LL_ERR_ACCESS_DENIED, "may not write", ll_file_open, (reader, "/file", "r+", NULL, &files[0], ERR));
+    OK(ll_filespace_grant(admin->workspace, PROJECTS, "reader", LL_ROLE_WRITER, ERR));
     for (n = 0; n < 4; n++) {
         MUST(ll_file_open(reader, "/file", "r+", NULL, &files[n], ERR));
         OK(ll_file_pwrite(files[n], 0, "X", 1, NULL, ERR));
     }
+    OK(ll_filespace_grant(admin->workspace, PROJECTS, "reader", LL_ROLE_READER, ERR));
     FAILS(LL_ERR_ACCESS_DENIED, "may not write", ll_file_flush, (files[0], ERR));
     FAILS(LL_ERR_ACCESS_DENIED, "may not write", ll_file_sync, (files[1], ERR));
     FAILS(LL_ERR_ACCESS_DENIED, "may not write", ll_file_truncate, (files[2], 1, ERR));
@@ -481,7 +484,7 @@ int main(void)
     errors_of_opening();
     errors_of_open_files();
     errors_of_deleted_files();
-    errors_of_publishing_without_a_role();
+    errors_of_publishing_without_a_role(&session);
     session_close(&looking);
     session_close(&authoring);
     session_close(&ruled);
