@@ -120,7 +120,8 @@
 /**
  * A call may see a state that is up to a second old (a name that is not found is looked for again), and returns when
  * this link sees its change; the log has it within 200 ms. ll_filespace_sync_all waits for it. A change that the log
- * refuses then, because another client's came first, is a late failure (ll_filespace_late_failures). What the log does
+ * refuses then, because another client's came first, is a late failure (ll_filespace_late_failures); with 4096 of
+ * them that nobody acknowledged, what changes something fails with LL_ERR_LATE_FAILURE. What the log does
  * not have when the process dies is committed by the next link with the same LL_STORAGE_PHYSICAL folder; with
  * LL_STORAGE_SANDBOXED it is lost, and so it is when the daemon is freed without ll_daemon_stop.
  */
@@ -1367,7 +1368,8 @@ ll_status ll_daemon_start(ll_daemon daemon,
  *
  * @param daemon The daemon.
  * @param err Detail of a failure, or NULL.
- * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Threads: any. Blocking: for one filespace after the other as long as ll_filespace_unlink, which is four times
+ * network.timeout at most; then up to 10 seconds for its threads.
  * Errors: LL_ERR_INVALID_HANDLE, what a sync can fail with. @since 0.1.0
  */
 LL_API
@@ -1626,7 +1628,8 @@ void ll_link_options_init(struct ll_link_options *options);
 
 /**
  * Links a filespace: from now on its files can be used. Several can be linked at once; the same one
- * twice, with the same options, is the same link under another handle.
+ * twice, with the same options, is the same link under another handle. Links are not counted: one
+ * ll_filespace_unlink ends it for all of its handles.
  *
  * @param workspace The workspace.
  * @param options Which one, and how.
@@ -2114,15 +2117,19 @@ ll_status ll_filespace_set_quota(ll_filespace filespace,
                                  struct ll_error *err);
 
 /**
- * Ends a link, with the final sync that its sync mode asks for. Handles of its files are invalid
- * afterwards. It is unlinked whatever the sync says. Again: nothing happens.
+ * Ends a link, with the final sync that its sync mode asks for: for every handle of it, however often the
+ * filespace was linked. Handles of files that were opened through this one are invalid afterwards; on the others
+ * each call is LL_ERR_NOT_LINKED. It is unlinked whatever the sync says. Again: nothing happens.
  *
  * @param filespace The filespace.
  * @param err Detail of a failure, or NULL.
- * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Threads: any. Blocking: until log and store answer; it waits for them up to four times, at most network.timeout
+ * each.
  * Errors: LL_ERR_INVALID_HANDLE, what ll_filespace_sync_all can fail with. @since 0.1.0
  */
-LL_API ll_status ll_filespace_unlink(ll_filespace filespace, struct ll_error *err);
+LL_API
+ll_status ll_filespace_unlink(ll_filespace filespace,
+                              struct ll_error *err);
 
 /**
  * Frees a filespace handle and those of files opened through it; what they did not publish is dropped.
@@ -2411,13 +2418,14 @@ ll_status ll_fs_truncate(ll_filespace filespace,
                          struct ll_error *err);
 
 /**
- * Reads a whole file. One that does not fit is not read; `needed` says how large it is.
+ * Reads a whole file: its bytes, without a NUL behind them. One that does not fit is not read; `needed` says how
+ * large it is.
  *
  * @param filespace The filespace.
  * @param path The path: absolute, '/'-separated, at most 4096 bytes.
  * @param buf Receives the content; may be NULL if `cap` is 0.
  * @param cap Bytes that `buf` has.
- * @param needed Receives the size of the file in bytes.
+ * @param needed Receives the size of the file in bytes; must not be NULL.
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
@@ -2433,7 +2441,10 @@ ll_status ll_fs_read_file(ll_filespace filespace,
                           struct ll_error *err);
 
 /**
- * Writes a whole file in one commit: it appears, or is replaced, as a whole.
+ * Writes a whole file in one commit: it appears, or is replaced, as a whole. (In relaxed mode this link sees it
+ * when this returns, and the log has it a little later.) A file that exists keeps all but its content: file_id, names,
+ * mode, owner and extended attributes. One that is made has mode 0644. A symbolic link at the end of the path is
+ * followed.
  *
  * @param filespace The filespace.
  * @param path The path: absolute, '/'-separated, at most 4096 bytes.
@@ -2619,7 +2630,8 @@ LL_API
 void ll_dir_free(ll_dir handle);
 
 /**
- * The value of an extended attribute. One that does not fit is not copied; `needed` says how large it is.
+ * The value of an extended attribute: its bytes, without a NUL behind them. One that does not fit is not copied;
+ * `needed` says how large it is.
  *
  * @param filespace The filespace.
  * @param path The path: absolute, '/'-separated, at most 4096 bytes.
@@ -2627,7 +2639,7 @@ void ll_dir_free(ll_dir handle);
  * @param name The attribute's name, 1 to 255 bytes.
  * @param buf Receives the value; may be NULL if `cap` is 0.
  * @param cap Bytes that `buf` has.
- * @param needed Receives the bytes of the value.
+ * @param needed Receives the bytes of the value; must not be NULL.
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
@@ -2760,12 +2772,16 @@ LL_API void ll_xattr_init(struct ll_xattr *xattr);
 /**
  * Opens a file. A handle sees one version of the content, pinned now, and what handles of the same link
  * write. What it writes appears to others when it is flushed or closed: whole, in one commit.
+ * "r" and "r+" need a file that exists; "w" and "a" make one that does not, when they are published; "x" makes
+ * one at once and needs that there is none. "w" gives a file that exists other content and leaves the rest: it
+ * keeps its file_id, names, mode, owner and extended attributes. A symbolic link at the end of the path is
+ * followed, also to a file that is yet to be made, but not by "x".
  *
  * @param filespace The filespace.
  * @param path The path: absolute, '/'-separated, at most 4096 bytes.
  * @param mode "r" (read), "w" (replace), "a" (append) or "x" (make, must not exist), with "+" for the
  * other direction too; "b" changes nothing.
- * @param options NULL for defaults.
+ * @param options NULL for defaults; what they say is for a file that is made.
  * @param file Receives the handle.
  * @param err Detail of a failure, or NULL.
  * Ownership: end it with ll_file_close, or drop what it wrote with ll_file_free
@@ -3031,26 +3047,34 @@ ll_status ll_file_seek_hole(ll_file file,
                             struct ll_error *err);
 
 /**
- * Publishes what the handle wrote: committed, and visible to all, when this returns.
+ * Publishes what the handle wrote. When this returns, it is committed, and visible to all; in relaxed mode this
+ * link sees it, and the log has it a little later.
  *
  * @param file The file.
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
- * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
- * LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_NOT_FOUND (its directory was
+ * removed), LL_ERR_NOT_A_DIRECTORY (a file has its directory's name now), LL_ERR_IS_A_DIRECTORY (a directory
+ * has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
  */
-LL_API ll_status ll_file_flush(ll_file file, struct ll_error *err);
+LL_API
+ll_status ll_file_flush(ll_file file,
+                        struct ll_error *err);
 
 /**
- * Publishes what the handle wrote and makes it survive power loss.
+ * Publishes what the handle wrote and makes it survive power loss. In relaxed mode it waits for the log first; a
+ * change that the log refused is a late failure, which ll_filespace_sync_all reports and this does not.
  *
  * @param file The file.
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
- * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
- * LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_NOT_FOUND (its directory was
+ * removed), LL_ERR_NOT_A_DIRECTORY (a file has its directory's name now), LL_ERR_IS_A_DIRECTORY (a directory
+ * has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
  */
-LL_API ll_status ll_file_sync(ll_file file, struct ll_error *err);
+LL_API
+ll_status ll_file_sync(ll_file file,
+                       struct ll_error *err);
 
 /**
  * Moves the handle to the newest version of the content. What it wrote and did not publish stays, and so does
@@ -3068,14 +3092,15 @@ ll_status ll_file_refresh(ll_file file,
 
 /**
  * Publishes what the handle wrote and ends the handle, whether that works or not. When it succeeds,
- * content and metadata are committed and visible to all; ll_filespace_sync_all makes them survive power
- * loss.
+ * content and metadata are committed and visible to all; in relaxed mode this link sees them, and the log has
+ * them a little later. ll_filespace_sync_all makes them survive power loss.
  *
  * @param file The file.
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
- * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
- * LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_NOT_FOUND (its directory was
+ * removed), LL_ERR_NOT_A_DIRECTORY (a file has its directory's name now), LL_ERR_IS_A_DIRECTORY (a directory
+ * has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
  */
 LL_API
 ll_status ll_file_close(ll_file file,

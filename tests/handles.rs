@@ -17,6 +17,7 @@ use abi::Abi;
 
 const GIB: u64 = 1 << 30;
 const NOT_FOUND: i32 = -401;
+const DELETED: i32 = -411;
 
 struct World {
     abi: Abi,
@@ -102,6 +103,120 @@ fn a_name_that_is_to_be_made_is_found_through_every_spelling() {
     abi.write(file, b"moved with its directory").unwrap();
     abi.rename(fs, "/d", "/e", false).unwrap();
     assert_eq!(abi.read_file(fs, "/e/moved").unwrap(), b"moved with its directory");
+}
+
+/// Of a world with a directory `/n` and, in it, a file of three bytes that a handle is going to make.
+fn promise(world: &World, n: usize) -> (String, String, u64) {
+    let (abi, fs) = (&world.abi, world.fs);
+    let dir = format!("/{n}");
+    let path = format!("{dir}/f");
+    abi.create_dir(fs, &dir).unwrap();
+    let file = abi.open(fs, &path, "w").unwrap();
+    abi.write(file, b"abc").unwrap();
+    (dir, path, file)
+}
+
+#[test]
+fn what_looks_at_a_file_that_is_to_be_made_does_not_publish_it() {
+    let world = World::new();
+    let (abi, fs) = (&world.abi, world.fs);
+    let (other_daemon, other) = world.other();
+    let (dir, path, file) = promise(&world, 1);
+    assert_eq!(abi.entry(fs, &path, true).err().unwrap().status, NOT_FOUND);
+    assert_eq!(abi.get_xattr(fs, &path, "user.a", true).unwrap_err().status, NOT_FOUND);
+    assert_eq!(abi.list_xattrs(fs, &path, true).unwrap_err().status, NOT_FOUND);
+    assert!(!abi.exists(fs, &path, false).unwrap());
+    assert!(abi.read_dir(fs, &dir).unwrap().is_empty());
+    assert_eq!(abi.read_file(fs, &path).unwrap(), b"abc");
+    for mode in ["r", "r+"] {
+        let reader = abi.open(fs, &path, mode).unwrap();
+        assert_eq!(abi.read(reader, 9).unwrap(), b"abc");
+        abi.close(reader).unwrap();
+    }
+    assert!(!abi.exists(other, &path, false).unwrap(), "it was published");
+    abi.delete_dir(fs, &dir, false).unwrap();
+    assert_eq!(abi.close(file).unwrap_err().status, NOT_FOUND);
+
+    // The name is free, and the file that gets it is the one that is replaced.
+    let (_, path, file) = promise(&world, 2);
+    abi.create(fs, &path, 0o600).unwrap();
+    assert_eq!(abi.read_file(other, &path).unwrap(), b"");
+    abi.close(file).unwrap();
+    assert_eq!(abi.read_file(other, &path).unwrap(), b"abc");
+    assert_eq!(abi.entry(other, &path, true).unwrap().mode, 0o600);
+    abi.stop(other_daemon).unwrap();
+}
+
+#[test]
+fn what_changes_a_file_that_is_to_be_made_publishes_it() {
+    let world = World::new();
+    let (abi, fs) = (&world.abi, world.fs);
+    let (other_daemon, other) = world.other();
+    // Where the file is found afterwards; what is done, given its directory and its path.
+    type Change<'a> = (&'a str, &'a dyn Fn(&str, &str) -> abi::Res<()>);
+    let changes: [Change<'_>; 9] = [
+        ("/1/f", &|_, path| abi.set_mode(fs, path, 0o600)),
+        ("/2/f", &|_, path| abi.set_xattr(fs, path, "user.a", b"1", 0, true)),
+        ("/3/f", &|_, path| abi.hard_link(fs, path, "/3/g")),
+        ("/4/f", &|_, path| abi.copy(fs, path, "/4/g", false, true)),
+        ("/5/g", &|_, path| abi.rename(fs, path, "/5/g", false)),
+        ("/moved/f", &|dir, _| abi.rename(fs, dir, "/moved", false)),
+        ("/7/f", &|_, path| abi.truncate(fs, path, 3)),
+        ("", &|_, path| abi.delete(fs, path)),
+        ("", &|dir, _| abi.delete_dir(fs, dir, true)),
+    ];
+    for (n, (found, change)) in changes.iter().enumerate() {
+        let n = n + 1;
+        let (dir, path, file) = promise(&world, n);
+        change(&dir, &path).unwrap();
+        if found.is_empty() {
+            assert!(!abi.exists(other, &path, false).unwrap(), "{n}");
+        } else {
+            assert_eq!(abi.read_file(other, found).unwrap(), b"abc", "{n}");
+        }
+        abi.close(file).unwrap();
+        assert!(found.ends_with('f') || !abi.exists(other, &path, false).unwrap(), "{n}: it was made again");
+    }
+    abi.stop(other_daemon).unwrap();
+}
+
+#[test]
+fn what_replaces_makes_the_name_anew_once() {
+    let world = World::new();
+    let (abi, fs) = (&world.abi, world.fs);
+    let (other_daemon, other) = world.other();
+    let written = |path: &str| {
+        let file = abi.open(fs, path, "w").unwrap();
+        abi.write(file, b"new").unwrap();
+        file
+    };
+    // Nothing was published yet, also if something else was done to the file.
+    for change_first in [false, true] {
+        abi.write_file(other, "/there", b"old").unwrap();
+        let file = written("/there");
+        if change_first {
+            abi.set_mode(fs, "/there", 0o600).unwrap();
+        }
+        abi.delete(other, "/there").unwrap();
+        abi.close(file).unwrap();
+        assert_eq!(abi.read_file(other, "/there").unwrap(), b"new");
+    }
+    // It was published, by the handle itself or by a call that had to find the file.
+    type Publish<'a> = (&'a str, &'a dyn Fn(u64, &str) -> abi::Res<()>);
+    let publish: [Publish<'_>; 3] = [
+        ("/flushed", &|file, _| abi.flush(file)),
+        ("/synced", &|_, _| abi.sync_all(fs).map(drop)),
+        ("/changed", &|_, path| abi.set_mode(fs, path, 0o600)),
+    ];
+    for (path, publish) in publish {
+        let file = written(path);
+        publish(file, path).unwrap();
+        abi.delete(other, path).unwrap();
+        abi.write(file, b"more").unwrap();
+        assert_eq!(abi.close(file).unwrap_err().status, DELETED, "{path}");
+        assert!(!abi.exists(other, path, false).unwrap(), "{path}");
+    }
+    abi.stop(other_daemon).unwrap();
 }
 
 #[test]

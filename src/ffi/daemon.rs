@@ -205,7 +205,8 @@ pub unsafe extern "C" fn ll_daemon_start(daemon: ll_daemon, err: *mut ll_error) 
 ///
 /// @param daemon The daemon.
 /// @param err Detail of a failure, or NULL.
-/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Threads: any. Blocking: for one filespace after the other as long as ll_filespace_unlink, which is four times
+/// network.timeout at most; then up to 10 seconds for its threads.
 /// Errors: LL_ERR_INVALID_HANDLE, what a sync can fail with. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_daemon_stop(daemon: ll_daemon, err: *mut ll_error) -> ll_status {

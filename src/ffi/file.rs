@@ -87,12 +87,16 @@ fn file(handle: u64) -> Result<Arc<FileHandle>> {
 
 /// Opens a file. A handle sees one version of the content, pinned now, and what handles of the same link
 /// write. What it writes appears to others when it is flushed or closed: whole, in one commit.
+/// "r" and "r+" need a file that exists; "w" and "a" make one that does not, when they are published; "x" makes
+/// one at once and needs that there is none. "w" gives a file that exists other content and leaves the rest: it
+/// keeps its file_id, names, mode, owner and extended attributes. A symbolic link at the end of the path is
+/// followed, also to a file that is yet to be made, but not by "x".
 ///
 /// @param filespace The filespace.
 /// @param path The path: absolute, '/'-separated, at most 4096 bytes.
 /// @param mode "r" (read), "w" (replace), "a" (append) or "x" (make, must not exist), with "+" for the
 /// other direction too; "b" changes nothing.
-/// @param options NULL for defaults.
+/// @param options NULL for defaults; what they say is for a file that is made.
 /// @param file Receives the handle.
 /// @param err Detail of a failure, or NULL.
 /// Ownership: end it with ll_file_close, or drop what it wrote with ll_file_free
@@ -450,25 +454,29 @@ pub unsafe extern "C" fn ll_file_seek_hole(
     })
 }
 
-/// Publishes what the handle wrote: committed, and visible to all, when this returns.
+/// Publishes what the handle wrote. When this returns, it is committed, and visible to all; in relaxed mode this
+/// link sees it, and the log has it a little later.
 ///
 /// @param file The file.
 /// @param err Detail of a failure, or NULL.
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
-/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
-/// LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_NOT_FOUND (its directory was
+/// removed), LL_ERR_NOT_A_DIRECTORY (a file has its directory's name now), LL_ERR_IS_A_DIRECTORY (a directory
+/// has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_flush(file: ll_file, err: *mut ll_error) -> ll_status {
     guard(file, err, || self::file(file)?.0.flush())
 }
 
-/// Publishes what the handle wrote and makes it survive power loss.
+/// Publishes what the handle wrote and makes it survive power loss. In relaxed mode it waits for the log first; a
+/// change that the log refused is a late failure, which ll_filespace_sync_all reports and this does not.
 ///
 /// @param file The file.
 /// @param err Detail of a failure, or NULL.
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
-/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
-/// LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_NOT_FOUND (its directory was
+/// removed), LL_ERR_NOT_A_DIRECTORY (a file has its directory's name now), LL_ERR_IS_A_DIRECTORY (a directory
+/// has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_sync(file: ll_file, err: *mut ll_error) -> ll_status {
     guard(file, err, || self::file(file)?.0.sync())
@@ -488,14 +496,15 @@ pub unsafe extern "C" fn ll_file_refresh(file: ll_file, err: *mut ll_error) -> l
 }
 
 /// Publishes what the handle wrote and ends the handle, whether that works or not. When it succeeds,
-/// content and metadata are committed and visible to all; ll_filespace_sync_all makes them survive power
-/// loss.
+/// content and metadata are committed and visible to all; in relaxed mode this link sees them, and the log has
+/// them a little later. ll_filespace_sync_all makes them survive power loss.
 ///
 /// @param file The file.
 /// @param err Detail of a failure, or NULL.
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
-/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED,
-/// LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_NOT_FOUND (its directory was
+/// removed), LL_ERR_NOT_A_DIRECTORY (a file has its directory's name now), LL_ERR_IS_A_DIRECTORY (a directory
+/// has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_close(file: ll_file, err: *mut ll_error) -> ll_status {
     guard(file, err, || {

@@ -385,12 +385,14 @@ pub unsafe extern "C" fn ll_filespace_set_quota(
     guard(filespace, err, || self::filespace(filespace)?.0.fs().set_quota(bytes, entries))
 }
 
-/// Ends a link, with the final sync that its sync mode asks for. Handles of its files are invalid
-/// afterwards. It is unlinked whatever the sync says. Again: nothing happens.
+/// Ends a link, with the final sync that its sync mode asks for: for every handle of it, however often the
+/// filespace was linked. Handles of files that were opened through this one are invalid afterwards; on the others
+/// each call is LL_ERR_NOT_LINKED. It is unlinked whatever the sync says. Again: nothing happens.
 ///
 /// @param filespace The filespace.
 /// @param err Detail of a failure, or NULL.
-/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Threads: any. Blocking: until log and store answer; it waits for them up to four times, at most network.timeout
+/// each.
 /// Errors: LL_ERR_INVALID_HANDLE, what ll_filespace_sync_all can fail with. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_filespace_unlink(filespace: ll_filespace, err: *mut ll_error) -> ll_status {

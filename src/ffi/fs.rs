@@ -502,13 +502,14 @@ pub unsafe extern "C" fn ll_fs_truncate(
     guard(filespace, err, || unsafe { linked(filespace)?.0.fs().truncate(&path_of(path, "path")?, size) })
 }
 
-/// Reads a whole file. One that does not fit is not read; `needed` says how large it is.
+/// Reads a whole file: its bytes, without a NUL behind them. One that does not fit is not read; `needed` says how
+/// large it is.
 ///
 /// @param filespace The filespace.
 /// @param path The path: absolute, '/'-separated, at most 4096 bytes.
 /// @param buf Receives the content; may be NULL if `cap` is 0.
 /// @param cap Bytes that `buf` has.
-/// @param needed Receives the size of the file in bytes.
+/// @param needed Receives the size of the file in bytes; must not be NULL.
 /// @param err Detail of a failure, or NULL.
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
 /// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
@@ -540,7 +541,10 @@ pub unsafe extern "C" fn ll_fs_read_file(
     })
 }
 
-/// Writes a whole file in one commit: it appears, or is replaced, as a whole.
+/// Writes a whole file in one commit: it appears, or is replaced, as a whole. (In relaxed mode this link sees it
+/// when this returns, and the log has it a little later.) A file that exists keeps all but its content: file_id, names,
+/// mode, owner and extended attributes. One that is made has mode 0644. A symbolic link at the end of the path is
+/// followed.
 ///
 /// @param filespace The filespace.
 /// @param path The path: absolute, '/'-separated, at most 4096 bytes.

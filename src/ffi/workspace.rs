@@ -51,7 +51,8 @@ pub const LL_SYNC_NONE: u32 = 1;
 pub const LL_CONSISTENCY_STRICT: u32 = 0;
 /// A call may see a state that is up to a second old (a name that is not found is looked for again), and returns when
 /// this link sees its change; the log has it within 200 ms. ll_filespace_sync_all waits for it. A change that the log
-/// refuses then, because another client's came first, is a late failure (ll_filespace_late_failures). What the log does
+/// refuses then, because another client's came first, is a late failure (ll_filespace_late_failures); with 4096 of
+/// them that nobody acknowledged, what changes something fails with LL_ERR_LATE_FAILURE. What the log does
 /// not have when the process dies is committed by the next link with the same LL_STORAGE_PHYSICAL folder; with
 /// LL_STORAGE_SANDBOXED it is lost, and so it is when the daemon is freed without ll_daemon_stop.
 pub const LL_CONSISTENCY_RELAXED: u32 = 1;
@@ -297,7 +298,8 @@ pub unsafe extern "C" fn ll_link_options_init(options: *mut ll_link_options) {
 }
 
 /// Links a filespace: from now on its files can be used. Several can be linked at once; the same one
-/// twice, with the same options, is the same link under another handle.
+/// twice, with the same options, is the same link under another handle. Links are not counted: one
+/// ll_filespace_unlink ends it for all of its handles.
 ///
 /// @param workspace The workspace.
 /// @param options Which one, and how.

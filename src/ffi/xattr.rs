@@ -46,7 +46,8 @@ pub struct ll_xattr {
 // SAFETY: integers and raw pointers, the size first.
 unsafe impl Sized32 for ll_xattr {}
 
-/// The value of an extended attribute. One that does not fit is not copied; `needed` says how large it is.
+/// The value of an extended attribute: its bytes, without a NUL behind them. One that does not fit is not copied;
+/// `needed` says how large it is.
 ///
 /// @param filespace The filespace.
 /// @param path The path: absolute, '/'-separated, at most 4096 bytes.
@@ -54,7 +55,7 @@ unsafe impl Sized32 for ll_xattr {}
 /// @param name The attribute's name, 1 to 255 bytes.
 /// @param buf Receives the value; may be NULL if `cap` is 0.
 /// @param cap Bytes that `buf` has.
-/// @param needed Receives the bytes of the value.
+/// @param needed Receives the bytes of the value; must not be NULL.
 /// @param err Detail of a failure, or NULL.
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
 /// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,

@@ -477,14 +477,14 @@ impl File {
         Ok(at.min(size))
     }
 
-    /// Publishes what the handle wrote: committed, and visible to all, when it returns.
+    /// Publishes what the handle wrote: as a change of the link's mode, committed or acknowledged when it returns.
     pub fn flush(&self) -> Result<()> {
         let mut state = self.lock();
         self.check(&mut state, |_| true, "")?;
         self.fs.publish(&mut state, self.id, None)
     }
 
-    /// Publishes what the handle wrote and makes it survive power loss.
+    /// Publishes what the handle wrote and makes it survive power loss. Late failures are not looked at.
     pub fn sync(&self) -> Result<()> {
         self.flush()?;
         self.fs.link.sync().map(drop)

@@ -395,6 +395,45 @@ static void errors_of_deleted_files(void)
     ll_file_free(stale);
 }
 
+/* The place of a file that is to be made goes while it is written: each way of publishing says what is there. */
+static void errors_of_places_that_went(ll_filespace other)
+{
+    static const char *const names[] = {"/place/flushed", "/place/synced", "/place/closed"};
+    ll_file files[3] = {0, 0, 0};
+    int n;
+
+    OK(ll_fs_create_dir(writable, "/place", ERR));
+    for (n = 0; n < 3; n++) {
+        MUST(ll_file_open(writable, names[n], "w", NULL, &files[n], ERR));
+        OK(ll_file_write(files[n], "text", 4, NULL, ERR));
+        OK(ll_fs_create_dir(other, names[n], ERR));
+    }
+    FAILS(LL_ERR_IS_A_DIRECTORY, "/place/flushed", ll_file_flush, (files[0], ERR));
+    FAILS(LL_ERR_IS_A_DIRECTORY, "/place/synced", ll_file_sync, (files[1], ERR));
+    FAILS(LL_ERR_IS_A_DIRECTORY, "/place/closed", ll_file_close, (files[2], ERR));
+    OK(ll_fs_delete_dir(other, "/place", 1, ERR));
+    MUST(ll_file_open(writable, "/full/closed", "w", NULL, &files[2], ERR));
+    OK(ll_file_write(files[2], "text", 4, NULL, ERR));
+    OK(ll_fs_move(other, "/full", "/place", 0, ERR));
+    FAILS(LL_ERR_NOT_FOUND, "/full/closed", ll_file_close, (files[2], ERR));
+    OK(ll_fs_move(other, "/place", "/full", 0, ERR));
+    FAILS(LL_ERR_NOT_FOUND, "/place/flushed", ll_file_flush, (files[0], ERR));
+    FAILS(LL_ERR_NOT_FOUND, "/place/synced", ll_file_sync, (files[1], ERR));
+    MUST(ll_file_open(writable, "/full/closed", "w", NULL, &files[2], ERR));
+    OK(ll_file_write(files[2], "text", 4, NULL, ERR));
+    OK(ll_fs_move(other, "/full", "/aside", 0, ERR));
+    text_put(other, "/full", "a file");
+    text_put(other, "/place", "a file");
+    FAILS(LL_ERR_NOT_A_DIRECTORY, "/place/flushed", ll_file_flush, (files[0], ERR));
+    FAILS(LL_ERR_NOT_A_DIRECTORY, "/place/synced", ll_file_sync, (files[1], ERR));
+    FAILS(LL_ERR_NOT_A_DIRECTORY, "/full/closed", ll_file_close, (files[2], ERR));
+    ll_file_free(files[0]);
+    ll_file_free(files[1]);
+    OK(ll_fs_delete(other, "/place", ERR));
+    OK(ll_fs_delete(other, "/full", ERR));
+    OK(ll_fs_move(other, "/aside", "/full", 0, ERR));
+}
+
 /* An account that may only read is told when it opens; one that could write before, when it publishes. */
 static void errors_of_publishing_without_a_role(const struct session *admin)
 {
@@ -484,6 +523,7 @@ int main(void)
     errors_of_opening();
     errors_of_open_files();
     errors_of_deleted_files();
+    errors_of_places_that_went(authoring.fs);
     errors_of_publishing_without_a_role(&session);
     session_close(&looking);
     session_close(&authoring);

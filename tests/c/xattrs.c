@@ -107,6 +107,34 @@ static void so_many_and_no_more(ll_filespace fs)
     CHECK(count_of(fs, "/much") == 15 && xattr_is(fs, "/much", 0, "user.14", bulk, sizeof bulk));
 }
 
+/* Also through a symbolic link: its target is what is replaced. */
+static void what_replaces_content_keeps_the_rest(ll_filespace fs)
+{
+    ll_open_options options = LL_OPEN_OPTIONS_INIT;
+    ll_entry before = LL_ENTRY_INIT, after = LL_ENTRY_INIT;
+    ll_file file = 0;
+
+    OK(ll_fs_create(fs, "/kept", 0600, ERR));
+    OK(ll_fs_set_owner(fs, "/kept", 7, 8, ERR));
+    OK(ll_fs_set_xattr(fs, "/kept", 0, "user.of", "kept", 4, ERR));
+    OK(ll_fs_create_hard_link(fs, "/kept", "/kept-too", ERR));
+    OK(ll_fs_create_symlink(fs, "kept", "/to-kept", ERR));
+    OK(ll_fs_get_entry(fs, "/kept", 0, &before, ERR));
+    text_put(fs, "/to-kept", "written whole");
+    CHECK(text_is(fs, "/kept-too", "written whole"));
+    options.mode = 0755;
+    MUST(ll_file_open(fs, "/to-kept", "w", &options, &file, ERR));
+    OK(ll_file_write(file, "through a handle", 16, NULL, ERR));
+    OK(ll_file_close(file, ERR));
+    CHECK(text_is(fs, "/kept", "through a handle") && text_is(fs, "/kept-too", "through a handle"));
+    OK(ll_fs_get_entry(fs, "/kept", 0, &after, ERR));
+    CHECK(after.file_id == before.file_id && after.mode == 0600 && after.uid == 7 && after.gid == 8);
+    CHECK(after.link_count == 2 && after.created_ns == before.created_ns);
+    CHECK(xattr_is(fs, "/kept", 0, "user.of", "kept", 4));
+    OK(ll_fs_get_entry(fs, "/to-kept", LL_NOFOLLOW, &after, ERR));
+    CHECK(after.type == LL_TYPE_SYMLINK);
+}
+
 int main(void)
 {
     struct world world;
@@ -119,6 +147,7 @@ int main(void)
     text_put(session.fs, "/file", "content");
     a_list_is_sorted(session.fs);
     so_many_and_no_more(session.fs);
+    what_replaces_content_keeps_the_rest(session.fs);
     session_close(&other);
     session_close(&session);
     world_remove(&world);
