@@ -7,8 +7,8 @@
 
 It needs nothing but the standard library, and the shared library: LUCIDLINK_LIBRARY names its file, else it is where
 the loader finds liblucidlink.so.0. Each call releases the interpreter's lock, and every object may be used by any
-threads at the same time. What fails raises Error. An object that is dropped without being closed frees what it holds
-and publishes nothing.
+threads at the same time. What fails raises Error; where Python has an exception for it, such as FileNotFoundError, it
+is one of these too. An object that is dropped without being closed frees what it holds and publishes nothing.
 """
 
 import ctypes
@@ -46,7 +46,11 @@ class _Entry(ctypes.Structure):
     ]
 
 
-_library = ctypes.CDLL(os.environ.get("LUCIDLINK_LIBRARY", "liblucidlink.so.0"))
+try:
+    _library = ctypes.CDLL(os.environ.get("LUCIDLINK_LIBRARY", "liblucidlink.so.0"))
+except OSError as _error:
+    _advice = "set LUCIDLINK_LIBRARY to the path of liblucidlink.so.0"
+    raise ImportError(f"the shared library cannot be loaded: {_error}; {_advice}") from _error
 _library.ll_status_name.restype = c_char_p
 _library.ll_status_name.argtypes = [c_int32]
 
@@ -63,7 +67,10 @@ _parameters = {
     "ll_filespace_sync_all": [_handle, c_void_p],
     "ll_filespace_unlink": [_handle],
     "ll_fs_create_dir": [_handle, c_char_p],
+    "ll_fs_copy": [_handle, c_char_p, c_char_p, c_uint32],
     "ll_fs_delete": [_handle, c_char_p],
+    "ll_fs_delete_dir": [_handle, c_char_p, c_int32],
+    "ll_fs_move": [_handle, c_char_p, c_char_p, c_uint32],
     "ll_fs_get_entry": [_handle, c_char_p, c_uint32, POINTER(_Entry)],
     "ll_fs_read_dir": [_handle, c_char_p, _result],
     "ll_fs_read_file": [_handle, c_char_p, c_void_p, c_size_t, POINTER(c_size_t)],
@@ -113,12 +120,28 @@ class Error(OSError):
         return f"{self.name}: {self.message}"
 
 
+#: The exceptions of Python that failures with these statuses are besides.
+_builtins = {
+    -302: PermissionError,  # LL_ERR_AUTHENTICATION
+    -303: PermissionError,  # LL_ERR_ACCESS_DENIED
+    -401: FileNotFoundError,  # LL_ERR_NOT_FOUND
+    -402: FileExistsError,  # LL_ERR_EXISTS
+    -403: NotADirectoryError,  # LL_ERR_NOT_A_DIRECTORY
+    -404: IsADirectoryError,  # LL_ERR_IS_A_DIRECTORY
+    -411: FileNotFoundError,  # LL_ERR_DELETED
+}
+_errors = {
+    status: type("Error", (Error, builtin), {"__module__": __name__, "__doc__": Error.__doc__})
+    for status, builtin in _builtins.items()
+}
+
+
 def _call(function, *arguments):
     """Calls what can fail. The detail is in a record of this call's own, so that threads do not matter."""
     record = _Error(struct_size=sizeof(_Error))
     status = function(*arguments, byref(record))
     if status != 0:
-        raise Error(status, record)
+        raise _errors.get(status, Error)(status, record)
 
 
 def _text(value):
@@ -127,6 +150,20 @@ def _text(value):
     if "\0" in value:
         raise ValueError("embedded null character")
     return value.encode()
+
+
+def _bytes(data):
+    """What a bytes-like object holds. A number is none: bytes(5) would be five zeros."""
+    if isinstance(data, str):
+        raise TypeError("bytes are needed; encode the text")
+    return data if isinstance(data, bytes) else memoryview(data).tobytes()
+
+
+def _setting(value):
+    """The text of a setting's value."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else value
 
 
 class _Owner:
@@ -156,14 +193,15 @@ class _Owner:
 class Daemon(_Owner):
     """The part of the library that runs: a few threads and a temporary folder. It starts at once.
 
-    `settings` are those that ll_config_describe lists, such as {"workspace.url": "file:///srv/studio"}. A process
-    runs one at a time, unless "daemon.allow_multiple" is "true".
+    `settings` are those that ll_config_describe lists, such as {"workspace.url": "file:///srv/studio",
+    "network.timeout": 10}; values are strings, numbers or booleans. A process runs one at a time, unless
+    "daemon.allow_multiple" is True.
     """
 
     def __init__(self, settings=None):
         config = _Owner(_library.ll_config_new, _library.ll_config_free)
         for key, value in (settings or {}).items():
-            _call(_library.ll_config_set, config._handle, _text(key), _text(value))
+            _call(_library.ll_config_set, config._handle, _text(key), _text(_setting(value)))
         super().__init__(_library.ll_daemon_new, _library.ll_daemon_free, config._handle, None)
         config.close()
         _call(_library.ll_daemon_start, self._handle)
@@ -212,6 +250,18 @@ class Filespace(_Owner):
         """Removes a name of a file or symbolic link."""
         _call(_library.ll_fs_delete, self._handle, _text(path))
 
+    def delete_dir(self, path, *, recursive=False):
+        """Removes a directory: an empty one, or with everything below it at once."""
+        _call(_library.ll_fs_delete_dir, self._handle, _text(path), recursive)
+
+    def move(self, source, target, *, replace=False):
+        """Gives a file, directory or symbolic link another path; one that exists is an error without `replace`."""
+        _call(_library.ll_fs_move, self._handle, _text(source), _text(target), 1 if replace else 0)  # LL_MOVE_REPLACE
+
+    def copy(self, source, target, *, replace=False):
+        """Makes a copy of a file, of any size at once; a target that exists is an error without `replace`."""
+        _call(_library.ll_fs_copy, self._handle, _text(source), _text(target), 2 if replace else 0)  # LL_COPY_REPLACE
+
     def get_entry(self, path):
         """What a path leads to."""
         raw = _Entry(sizeof(_Entry))
@@ -245,8 +295,8 @@ class Filespace(_Owner):
                 content = create_string_buffer(needed.value)
 
     def write_file(self, path, content):
-        """Writes a whole file in one commit: it appears, or is replaced, as a whole."""
-        content = bytes(content)
+        """Writes the bytes of a whole file in one commit: it appears, or its content is replaced, as a whole."""
+        content = _bytes(content)
         _call(_library.ll_fs_write_file, self._handle, _text(path), content, len(content))
 
     def open(self, path, mode="r"):
@@ -302,7 +352,7 @@ class File(io.RawIOBase):
 
     def write(self, data):
         """Writes all of the bytes."""
-        data = bytes(data)
+        data = _bytes(data)
         _call(_library.ll_file_write, self._open_handle(), data, len(data), None)
         return len(data)
 

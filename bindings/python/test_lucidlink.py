@@ -1,5 +1,6 @@
 """Needs a workspace with the filespace "demo": LUCIDLINK_WORKSPACE_URL and LUCIDLINK_TOKEN say which."""
 
+import array
 import concurrent.futures
 import contextlib
 import errno
@@ -11,6 +12,8 @@ import io
 import os
 import random
 import shutil
+import subprocess
+import sys
 import unittest
 from urllib.parse import urlparse
 
@@ -29,10 +32,16 @@ def held_log():
         yield
 
 
+def token_of_nobody():
+    """A token that is well formed, of an account that the workspace does not have."""
+    kind, account, secret = os.environ["LUCIDLINK_TOKEN"].split(":")
+    return ":".join([kind, ("1" if account[0] == "0" else "0") + account[1:], secret])
+
+
 class Linked(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.daemon = cls.enterClassContext(lucidlink.Daemon({"network.timeout": "30"}))
+        cls.daemon = cls.enterClassContext(lucidlink.Daemon({"network.timeout": 30}))
         cls.workspace = cls.enterClassContext(cls.daemon.authenticate(os.environ["LUCIDLINK_TOKEN"]))
         cls.files = cls.enterClassContext(cls.workspace.link("demo"))
         cls.files.create_dir("/python")
@@ -91,6 +100,75 @@ class Linked(unittest.TestCase):
         with self.assertRaises(lucidlink.Error) as caught:
             self.daemon.authenticate("nonsense")
         self.assertEqual((caught.exception.name, caught.exception.path), ("LL_ERR_INVALID_TOKEN", None))
+
+    def test_an_error_is_one_of_python_too(self):
+        self.files.write_file("/python/kind", b"")
+        cases = [
+            (FileNotFoundError, "LL_ERR_NOT_FOUND", lambda: self.files.read_file("/python/none")),
+            (FileExistsError, "LL_ERR_EXISTS", lambda: self.files.open("/python/kind", "x")),
+            (NotADirectoryError, "LL_ERR_NOT_A_DIRECTORY", lambda: self.files.read_dir("/python/kind")),
+            (IsADirectoryError, "LL_ERR_IS_A_DIRECTORY", lambda: self.files.read_file("/python")),
+            (PermissionError, "LL_ERR_AUTHENTICATION", lambda: self.daemon.authenticate(token_of_nobody())),
+        ]
+        for kind, name, call in cases:
+            with self.subTest(name), self.assertRaises(kind) as caught:
+                call()
+            self.assertIsInstance(caught.exception, lucidlink.Error)
+            self.assertEqual(caught.exception.name, name)
+        with self.assertRaises(lucidlink.Error) as caught:
+            self.files.create_dir("relative")
+        self.assertIs(type(caught.exception), lucidlink.Error)
+
+    def test_bytes_are_written_and_nothing_else(self):
+        numbers = array.array("i", [1, -2])
+        for content in [b"bytes", bytearray(b"array"), memoryview(b"a view")[::2], numbers, array.array("i"), b""]:
+            expected = bytes(memoryview(content).tobytes())
+            self.files.write_file("/python/whole", content)
+            with self.files.open("/python/streamed", "w") as file:
+                self.assertEqual(file.write(content), len(expected))
+            self.assertEqual(self.files.read_file("/python/whole"), expected)
+            self.assertEqual(self.files.read_file("/python/streamed"), expected)
+        with self.files.open("/python/streamed") as kept:
+            for wrong in [5, None, [1, 2]]:
+                self.assertRaises(TypeError, self.files.write_file, "/python/whole", wrong)
+                self.assertRaises(TypeError, kept.write, wrong)
+            for call in [kept.write, lambda text: self.files.write_file("/python/whole", text)]:
+                self.assertRaisesRegex(TypeError, "encode the text", call, "text")
+
+    def test_files_and_directories_are_moved_copied_and_deleted(self):
+        self.files.create_dir("/python/from/below")
+        self.files.write_file("/python/from/below/file", b"moved")
+        self.files.move("/python/from", "/python/to")
+        self.files.copy("/python/to/below/file", "/python/to/copy")
+        with self.assertRaises(FileExistsError):
+            self.files.move("/python/to/copy", "/python/to/below/file")
+        with self.assertRaises(FileExistsError):
+            self.files.copy("/python/to/copy", "/python/to/below/file")
+        self.files.write_file("/python/to/copy", b"copied")
+        self.files.copy("/python/to/copy", "/python/to/below/file", replace=True)
+        self.assertEqual(self.files.read_file("/python/to/below/file"), b"copied")
+        self.files.move("/python/to/copy", "/python/to/below/file", replace=True)
+        self.assertEqual([entry.name for entry in self.files.read_dir("/python/to")], ["below"])
+        with self.assertRaisesRegex(lucidlink.Error, "LL_ERR_NOT_EMPTY"):
+            self.files.delete_dir("/python/to")
+        self.files.delete_dir("/python/to", recursive=True)
+        with self.assertRaises(FileNotFoundError):
+            self.files.delete_dir("/python/to", recursive=True)
+
+    def test_settings_are_text_numbers_or_booleans(self):
+        for several in [True, "true"]:
+            lucidlink.Daemon({"daemon.allow_multiple": several, "memory.limit": 512}).close()
+        with self.assertRaisesRegex(lucidlink.Error, "LL_ERR_DAEMON_ACTIVE"):
+            lucidlink.Daemon({"daemon.allow_multiple": False})
+        with self.assertRaisesRegex(lucidlink.Error, "LL_ERR_INVALID_VALUE.*network.timeout"):
+            lucidlink.Daemon({"network.timeout": True})
+
+    def test_without_the_library_its_place_is_asked_for(self):
+        missing = {**os.environ, "LUCIDLINK_LIBRARY": "/nowhere/liblucidlink.so.0"}
+        folder = os.path.dirname(lucidlink.__file__)
+        run = subprocess.run([sys.executable, "-c", "import lucidlink"], cwd=folder, env=missing, capture_output=True)
+        said = run.stderr.decode()
+        self.assertRegex(said, "ImportError: .*/nowhere/liblucidlink.so.0.*set LUCIDLINK_LIBRARY to the path")
 
     def test_what_an_exception_leaves_is_not_published(self):
         self.files.write_file("/python/good", b"good")
