@@ -35,6 +35,7 @@
 #include <streambuf>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -171,16 +172,21 @@ struct text {
     const char* name_;
 };
 
-inline bool accept(const on_error& err, const text& argument) {
-    if (argument.value_.find('\0') == std::string::npos) {
-        return true;
-    }
+/// Reports an argument that the C interface is not asked about.
+inline void refuse(const on_error& err, std::string message) {
     failure why;
     why.status = LL_ERR_INVALID_ARGUMENT;
     why.os_errno = 22; // EINVAL
     why.domain = "argument";
-    why.message = std::string(argument.name_) + " has a NUL in it, where the C interface would end it; take it out";
+    why.message = std::move(message);
     err.fail(why);
+}
+
+inline bool accept(const on_error& err, const text& argument) {
+    if (argument.value_.find('\0') == std::string::npos) {
+        return true;
+    }
+    refuse(err, std::string(argument.name_) + " has a NUL in it, where the C interface would end it; take it out");
     return false;
 }
 template <class Argument>
@@ -1385,9 +1391,13 @@ private:
 template <class Stream>
 class file_stream : public Stream {
 public:
-    /// Opens a file as filespace::open does; if that fails and is not thrown, failbit is set. Blocking: yes.
+    /// Opens a file as filespace::open does; if that fails and is not thrown, failbit is set. A mode that the stream
+    /// can do nothing with, such as "w" for one that reads, is LL_ERR_INVALID_ARGUMENT. Blocking: yes.
     file_stream(filespace& where, std::string_view path, std::string_view mode, on_error err LUCIDLINK_OR_THROW)
-        : file_stream(where.open(path, mode, 0, err)) {}
+        : file_stream(opened(where, path, mode, err)) {}
+    /// The same with "r" to read, "w" to write, "r+" to do both. Blocking: yes.
+    file_stream(filespace& where, std::string_view path, on_error err LUCIDLINK_OR_THROW)
+        : file_stream(where, path, !writes ? "r" : !reads ? "w" : "r+", err) {}
     /// Takes an open file over, at its position. Blocking: no. Errors: none.
     explicit file_stream(file opened) : Stream(nullptr), buffer_(*this) {
         buffer_.open(std::move(opened));
@@ -1427,14 +1437,31 @@ public:
     const failure& failed() const noexcept { return buffer_.failed(); }
 
 private:
+    static constexpr bool reads = std::is_base_of_v<std::istream, Stream>;
+    static constexpr bool writes = std::is_base_of_v<std::ostream, Stream>;
+
+    static file opened(filespace& where, std::string_view path, std::string_view mode, const on_error& err) {
+        const auto has = [mode](const char* letters) { return mode.find_first_of(letters) != std::string_view::npos; };
+        if (reads && !has("r+")) {
+            detail::refuse(err, "mode: the stream reads, so it must have 'r' or '+' in it");
+            return file();
+        }
+        if (writes && !has("wax+")) {
+            detail::refuse(err, "mode: the stream writes, so it must have 'w', 'a', 'x' or '+' in it");
+            return file();
+        }
+        return where.open(path, mode, 0, err);
+    }
+
     detail::file_buffer buffer_;
 };
 
-/// Reads: input_stream(fs, "/path", "r"). @since 0.1.0
+/// Reads: input_stream(fs, "/path"). @since 0.1.0
 using input_stream = file_stream<std::istream>;
-/// Writes: output_stream(fs, "/path", "w"), or "a" or "x". @since 0.1.0
+/// Writes: output_stream(fs, "/path"), which replaces, or with the mode "a" or "x". @since 0.1.0
 using output_stream = file_stream<std::ostream>;
-/// Reads and writes at one position: input_output_stream(fs, "/path", "r+"). @since 0.1.0
+/// Reads and writes at one position: input_output_stream(fs, "/path"), of a file that exists, or with the mode "w+",
+/// "a+" or "x+". @since 0.1.0
 using input_output_stream = file_stream<std::iostream>;
 
 } // namespace lucidlink

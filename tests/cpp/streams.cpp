@@ -184,6 +184,45 @@ static void failures_set_badbit(test_session& session) {
     CHECK(why.status == LL_ERR_NOT_FOUND && missing.fail() && missing.get() == EOF);
 }
 
+static void modes(lucidlink::filespace& fs) {
+    lucidlink::output_stream out(fs, "/modes");
+    out << "written";
+    out.close();
+    lucidlink::output_stream again(fs, "/modes"); // replaces
+    again << "anew";
+    again.close();
+    std::string word;
+    lucidlink::input_stream in(fs, "/modes");
+    CHECK(in >> word && word == "anew");
+    lucidlink::input_output_stream both(fs, "/modes");
+    CHECK(both >> word && word == "anew");
+    both.clear();
+    both << "!";
+    both.close();
+    CHECK(fs.read_file("/modes") == "anew!");
+    CHECK(thrown_by([&] { lucidlink::input_stream(fs, "/missing"); }).status == LL_ERR_NOT_FOUND);
+
+    // Refused before anything is opened: "x" would make the file.
+    for (const char* mode : {"w", "a", "x", "wb"}) {
+        failure why = thrown_by([&] { lucidlink::input_stream(fs, "/not-made", mode); });
+        CHECK(why.status == LL_ERR_INVALID_ARGUMENT && why.message.find("mode: the stream reads") == 0);
+        CHECK(thrown_by([&] { lucidlink::input_output_stream(fs, "/not-made", mode); }).status ==
+              LL_ERR_INVALID_ARGUMENT);
+    }
+    for (const char* mode : {"r", "rb"}) {
+        failure why = thrown_by([&] { lucidlink::output_stream(fs, "/modes", mode); });
+        CHECK(why.status == LL_ERR_INVALID_ARGUMENT && why.message.find("mode: the stream writes") == 0);
+    }
+    CHECK(!fs.file_exists("/not-made"));
+    failure why;
+    lucidlink::input_stream refused(fs, "/modes", "a", why);
+    CHECK(why.status == LL_ERR_INVALID_ARGUMENT && refused.fail());
+    lucidlink::input_stream accepted(fs, "/modes", "a+", why);
+    CHECK(!why && accepted.good());
+    lucidlink::input_stream plain(fs, "/modes", why);
+    CHECK(!why && plain >> word && word == "anew!");
+}
+
 int main() {
     {
         const test_world world;
@@ -194,6 +233,7 @@ int main() {
         both_directions(session.fs);
         one_position(session.fs);
         large(session.fs);
+        modes(session.fs);
         failures_set_badbit(session);
         session.daemon.stop();
     }
