@@ -52,8 +52,9 @@ quickstart:
 	rm -rf build/quickstart/cmake
 	cmake -S examples-c -B build/quickstart/cmake -DCMAKE_PREFIX_PATH='$(CURDIR)/build'
 	cmake --build build/quickstart/cmake
-	@# A workspace of an earlier run may have been gone on in: it stays. Without its token it is of no use.
-	if [ -e build/quickstart/env ]; then \
+	@# A workspace of an earlier run may have been gone on in: it stays. Without its token it is of no use, nor is that
+	@# without the workspace.
+	if [ -e build/quickstart/env ] && [ -d build/quickstart/workspace ]; then \
 	    . build/quickstart/env && build/quickstart/cmake/quickstart; \
 	else \
 	    rm -rf build/quickstart/workspace && \

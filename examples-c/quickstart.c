@@ -1,7 +1,7 @@
 /* The main job of liblucidlink, call by call: open a workspace with a token, link a filespace, write, list, read.
  *
  * Reads from the environment: LUCIDLINK_TOKEN, the token of a service account; LUCIDLINK_WORKSPACE_URL, where the
- * workspace is (file:///folder). The filespace is the first argument, else "demo".
+ * workspace is (file:///folder or s3://bucket/prefix). The filespace is the first argument, else "demo".
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
