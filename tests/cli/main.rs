@@ -5,6 +5,7 @@
 mod cp;
 mod files;
 mod get;
+mod holes;
 mod more;
 mod output;
 mod provision;

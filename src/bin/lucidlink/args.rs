@@ -111,14 +111,14 @@ pub(crate) enum Command {
     ///
     /// The copy of LOCAL is NAME:/PATH itself, as with `cp -T`. A file there is replaced, a directory merged
     /// into; directories above it that are missing are made. Mode bits, modification times and extended
-    /// attributes whose names begin with user. are kept, under the same names. Symbolic links named on the
-    /// command line are followed.
+    /// attributes whose names begin with user. are kept, under the same names; holes stay holes. Symbolic
+    /// links named on the command line are followed.
     Put(Put),
     /// Copy a file or tree out of a filespace
     ///
     /// The copy of NAME:/PATH is LOCAL itself, as with `cp -T`. A file there is replaced once the copy is
     /// whole, a directory merged into; directories above it that are missing are made. Mode bits,
-    /// modification times and extended attributes are kept. An attribute that the local file cannot have
+    /// modification times and extended attributes are kept; holes stay holes. An attribute that the local file cannot have
     /// (its name must begin with user.) is reported and left out; the exit status is 1 then. Symbolic links
     /// named on the command line are followed.
     Get(Get),

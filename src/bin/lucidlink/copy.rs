@@ -2,6 +2,7 @@
 //! and progress on a terminal.
 
 use std::io::{self, IsTerminal};
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -74,6 +75,33 @@ pub(crate) fn pieces<E>(
             n => write(&buffer[..n])?,
         }
     }
+}
+
+/// Brings the data of a file to `write`, in pieces, each with its offset; its holes are left out. `next` finds
+/// the first data from an offset on, `size` is how much there is likely to be, or more. Returns where the file
+/// ended inside what was said to be data.
+pub(crate) fn data_pieces<E>(
+    size: u64,
+    mut next: impl FnMut(u64) -> Result<Option<Range<u64>>, E>,
+    mut read: impl FnMut(&mut [u8], u64) -> Result<usize, E>,
+    mut write: impl FnMut(&[u8], u64) -> Result<(), E>,
+) -> Result<Option<u64>, E> {
+    let mut buffer = vec![0; size.clamp(4096, PIECE) as usize];
+    let mut at = 0;
+    while let Some(data) = next(at)? {
+        at = data.start;
+        while at < data.end {
+            let wanted = (data.end - at).min(buffer.len() as u64) as usize;
+            match read(&mut buffer[..wanted], at)? {
+                0 => return Ok(Some(at)),
+                n => {
+                    write(&buffer[..n], at)?;
+                    at += n as u64;
+                }
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The path of a name in a directory of the filespace.
@@ -157,10 +185,10 @@ impl Count {
         }
     }
 
-    pub(crate) fn add_bytes(&self, bytes: usize) {
-        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    pub(crate) fn add_bytes(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
         if let Some(bar) = &self.bar {
-            bar.inc(bytes as u64);
+            bar.inc(bytes);
         }
     }
 

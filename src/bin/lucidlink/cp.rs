@@ -155,7 +155,7 @@ impl Copy<'_> {
         self.fs.copy(from, to, true, follow)?;
         self.count_one(entry);
         if entry.kind == Kind::File {
-            self.count.add_bytes(entry.size as usize);
+            self.count.add_bytes(entry.size);
         }
         Ok(())
     }

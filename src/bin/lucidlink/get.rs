@@ -4,7 +4,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, hard_link};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path as LocalPath, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 
 use crate::args::{Common, Get};
 use crate::attributes;
-use crate::copy::{Count, Kept, THREADS, Trouble, child, pieces};
+use crate::copy::{Count, Kept, THREADS, Trouble, child, data_pieces, pieces};
 use crate::files::print_file;
 use crate::names::Names;
 use crate::output::{Failure, local};
@@ -104,7 +104,7 @@ impl Copy<'_> {
             }
             Ok(_) => {
                 let opened = OpenOptions::new().write(true).open(target);
-                self.content(source, &mut opened.map_err(|e| unwritable(target, e))?, target)
+                self.stream(source, &mut opened.map_err(|e| unwritable(target, e))?, target)
             }
             Err(_) => self.file(source, entry, target),
         }
@@ -264,11 +264,33 @@ impl Copy<'_> {
         Ok(())
     }
 
-    fn content(&self, source: &Path, to: &mut File, target: &LocalPath) -> Result<(), Trouble> {
+    /// Gives an empty file its content; holes stay holes.
+    fn content(&self, source: &Path, to: &File, target: &LocalPath) -> Result<(), Trouble> {
+        let file = self.fs.open(source, Mode::parse("r")?, 0)?;
+        let next = |offset| match file.seek_data(offset) {
+            Ok(start) => Ok(Some(start..file.seek_hole(start)?)),
+            Err(error) if error.status() == Status::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        };
+        let read = |buffer: &mut [u8], offset| Ok(file.pread(offset, buffer)?);
+        let (size, mut written) = (file.size()?, 0);
+        data_pieces(size, next, read, |piece, offset| {
+            written += piece.len() as u64;
+            self.count.add_bytes(piece.len() as u64);
+            to.write_all_at(piece, offset).map_err(|e| unwritable(target, e))
+        })?;
+        to.set_len(size).map_err(|e| unwritable(target, e))?;
+        self.count.add_bytes(size - written);
+        self.count.files.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Writes a file's content to what has no offsets.
+    fn stream(&self, source: &Path, to: &mut File, target: &LocalPath) -> Result<(), Trouble> {
         let file = self.fs.open(source, Mode::parse("r")?, 0)?;
         let read = |buffer: &mut [u8]| Ok(file.read(buffer)?);
         pieces(file.size()?, read, |piece| {
-            self.count.add_bytes(piece.len());
+            self.count.add_bytes(piece.len() as u64);
             to.write_all(piece).map_err(|e| unwritable(target, e))
         })?;
         self.count.files.fetch_add(1, Ordering::Relaxed);

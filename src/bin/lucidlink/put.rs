@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path as LocalPath, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,10 +15,12 @@ use lucidlink::fs::{Entry, FileSystem, Mode, Path, Xattr};
 use lucidlink::state::ops::XattrMode;
 use lucidlink::state::value::Kind;
 use parking_lot::Mutex;
+use rustix::fs::{SeekFrom, seek};
+use rustix::io::Errno;
 
 use crate::args::{Common, Put};
 use crate::attributes;
-use crate::copy::{Count, Kept, THREADS, Trouble, child, make_parents, pieces};
+use crate::copy::{Count, Kept, THREADS, Trouble, child, data_pieces, make_parents, pieces};
 use crate::files::FILE_MODE;
 use crate::names::Names;
 use crate::output::{Failure, local};
@@ -30,6 +33,8 @@ const STDIN: &str = "-";
 const UNKNOWN: u64 = u64::MAX;
 /// Files from this size on are copied one at a time: each takes memory for packs on their way.
 const LARGE: u64 = 4 << 20;
+/// What the system counts the room of a file in.
+const BLOCK: u64 = 512;
 
 pub(crate) fn put(common: &Common, put: &Put) -> Result<(), Failure> {
     if put.recursive && put.local == LocalPath::new(STDIN) {
@@ -283,7 +288,11 @@ impl Copy<'_> {
     ) -> Result<(), Trouble> {
         let _alone = (metadata.len() >= LARGE).then(|| self.large.lock());
         let kept = kept(metadata);
-        self.stream(file, source, target, metadata.len(), kept.mode)?;
+        // What the system makes as it is read has no blocks either, but no size.
+        match metadata.blocks().saturating_mul(BLOCK) < metadata.len() {
+            true => self.sparse(file, source, target, metadata.len(), kept.mode)?,
+            false => self.stream(file, source, target, metadata.len(), kept.mode)?,
+        }
         self.attributes(file, source, target)?;
         Ok(self.fs.set_attributes(target, kept.into(), true)?)
     }
@@ -303,6 +312,36 @@ impl Copy<'_> {
         Ok(())
     }
 
+    /// Copies a file without its holes; it is published when all of it is there.
+    fn sparse(
+        &self,
+        from: &File,
+        source: &LocalPath,
+        target: &Path,
+        size: u64,
+        mode: u32,
+    ) -> Result<(), Trouble> {
+        let file = self.fs.open(target, Mode::parse("w")?, mode)?;
+        let next = |offset| next_data(from, offset).map_err(|e| unreadable(source, e));
+        let read =
+            |buffer: &mut [u8], offset| from.read_at(buffer, offset).map_err(|e| unreadable(source, e));
+        let mut written = 0;
+        let end = data_pieces(size, next, read, |piece, offset| {
+            written += piece.len() as u64;
+            self.count.add_bytes(piece.len() as u64);
+            Ok(file.pwrite(offset, piece).map(drop)?)
+        })?;
+        let size = match end {
+            Some(end) => end,
+            None => from.metadata().map_err(|e| unreadable(source, e))?.len(),
+        };
+        file.truncate(size)?;
+        file.close()?;
+        self.count.add_bytes(size.saturating_sub(written));
+        self.count.files.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Copies what can be read; it is published when all of it is there.
     fn stream(
         &self,
@@ -315,12 +354,25 @@ impl Copy<'_> {
         let file = self.fs.open(target, Mode::parse("w")?, mode)?;
         let read = |buffer: &mut [u8]| from.read(buffer).map_err(|e| unreadable(source, e));
         pieces(size, read, |piece| {
-            self.count.add_bytes(piece.len());
+            self.count.add_bytes(piece.len() as u64);
             Ok(file.write(piece).map(drop)?)
         })?;
         file.close()?;
         self.count.files.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+/// The first data of a file from an offset on; all that follows, where the file system knows no holes.
+fn next_data(file: &File, offset: u64) -> io::Result<Option<Range<u64>>> {
+    let found = seek(file, SeekFrom::Data(offset))
+        .and_then(|start| seek(file, SeekFrom::Hole(start)).map(|end| start..end));
+    match found {
+        Ok(data) => Ok(Some(data)),
+        // There is none, or the file was cut between the two.
+        Err(Errno::NXIO) => Ok(None),
+        Err(Errno::INVAL | Errno::NOTSUP) => Ok(Some(offset..u64::MAX)),
+        Err(error) => Err(error.into()),
     }
 }
 
