@@ -1,11 +1,13 @@
 //! `ln`, `touch`, `truncate`, `tree`, `du`, `df`, `quota`, `sync` and `xattr`.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::world::{World, noise};
+use crate::world::{World, files_below, noise};
 
 /// `/d` with a file of two names, a file below and a symbolic link.
 fn populated() -> World {
@@ -153,6 +155,30 @@ fn df_and_quota() {
     for bad in ["0", "x", "-1", ""] {
         world.fails(2, ["quota", "projects", &format!("--bytes={bad}")]);
     }
+}
+
+#[test]
+fn a_filespace_without_its_log_does_not_hide_the_others() {
+    let world = World::new();
+    let logs = || {
+        files_below(&world.local("ws/filespaces"))
+            .into_iter()
+            .filter(|f| f.parent().unwrap().ends_with("log"))
+    };
+    let others: Vec<PathBuf> = logs().collect();
+    // It is the first of them.
+    world.ok(["filespace", "create", "a"]);
+    for file in logs().filter(|file| !others.contains(file)) {
+        fs::remove_file(file).unwrap();
+    }
+    let output = world.run(["df", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(shown["name"], "projects");
+    let error: Value = serde_json::from_slice(&output.stderr).unwrap();
+    let message = error["error"]["message"].as_str().unwrap();
+    assert!(message.starts_with("filespace \"a\": "), "{message}");
+    assert!(world.run(["df"]).stdout.starts_with(b"name: projects\n"));
 }
 
 #[test]

@@ -117,8 +117,8 @@ pub(crate) enum Command {
     /// Copy a file or tree out of a filespace
     ///
     /// The copy of NAME:/PATH is LOCAL itself, as with `cp -T`. A file there is replaced once the copy is
-    /// whole, a directory merged into; directories above it that are missing are made. Mode bits,
-    /// modification times and extended attributes are kept; holes stay holes. An attribute that the local file cannot have
+    /// whole, a directory merged into; directories above it that are missing are made. Mode bits, modification
+    /// times and extended attributes are kept; holes stay holes. An attribute that the local file cannot have
     /// (its name must begin with user.) is reported and left out; the exit status is 1 then. Symbolic links
     /// named on the command line are followed.
     Get(Get),
@@ -150,6 +150,8 @@ pub(crate) enum Command {
     /// A file with several names in it counts once.
     Du(Du),
     /// Show how much there is in filespaces, and how much there may be
+    ///
+    /// Without a name, a filespace that cannot be read is reported and left out; the exit status is 1 then.
     Df {
         /// The filespace's name; without it: each that the account may use
         filespace: Option<String>,

@@ -8,6 +8,7 @@ use lucidlink::daemon::config::Config;
 use lucidlink::daemon::filespace::LinkRequest;
 use lucidlink::daemon::storage::StorageMode;
 use lucidlink::env::Env;
+use lucidlink::error::Error;
 use lucidlink::fs::FileSystem;
 use lucidlink::workspace::{Location, Workspace};
 
@@ -56,15 +57,18 @@ pub(crate) fn in_workspace(
     with_daemon(common, |_, workspace| work(workspace))
 }
 
-/// Links each filespace that the account may use, one after the other, to look at it.
+/// Links each filespace that the account may use, one after the other, to look at it. One that cannot be
+/// linked does not hide the others.
 pub(crate) fn in_each_filespace(
     common: &Common,
-    mut work: impl FnMut(&str, &Arc<FileSystem>) -> Result<(), Failure>,
+    mut work: impl FnMut(&str, Result<&Arc<FileSystem>, Error>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     with_daemon(common, |daemon, workspace| {
         for filespace in workspace.filespaces()?.into_iter().filter(|filespace| filespace.accessible) {
-            let link = daemon.link(workspace, filespace.id, Purpose::Reading.request())?;
-            work(&filespace.name, link.fs())?;
+            match daemon.link(workspace, filespace.id, Purpose::Reading.request()) {
+                Ok(link) => work(&filespace.name, Ok(link.fs()))?,
+                Err(error) => work(&filespace.name, Err(error))?,
+            }
         }
         Ok(())
     })

@@ -4,35 +4,32 @@ use lucidlink::fs::Usage;
 use serde_json::{Value, json};
 
 use crate::args::{Common, Quota};
-use crate::output::{Failure, Output};
+use crate::output::{Failure, Output, complain};
 use crate::session::{Purpose, in_each_filespace, in_filespace};
 
 pub(crate) fn df(common: &Common, filespace: Option<&str>) -> Result<(), Failure> {
-    let mut found: Vec<(String, Usage)> = Vec::new();
-    match filespace {
-        Some(name) => in_filespace(common, name, Purpose::Reading, |fs| {
-            found.push((name.to_owned(), fs.usage()?));
-            Ok(())
-        })?,
-        None => in_each_filespace(common, |name, fs| {
-            found.push((name.to_owned(), fs.usage()?));
-            Ok(())
-        })?,
+    if let Some(name) = filespace {
+        return in_filespace(common, name, Purpose::Reading, |fs| {
+            print(common, name, &df_fields(&fs.usage()?))
+        });
     }
-    let mut out = Output::new();
-    for (name, usage) in found {
-        print(&mut out, common, &name, &df_fields(&usage))?;
-    }
-    out.finish()
+    let mut all_were_read = true;
+    in_each_filespace(common, |name, fs| match fs.and_then(|fs| fs.usage()) {
+        Ok(usage) => print(common, name, &df_fields(&usage)),
+        Err(error) => {
+            complain(common.json, error.status(), &format!("filespace {name:?}: {error}"));
+            all_were_read = false;
+            Ok(())
+        }
+    })?;
+    if all_were_read { Ok(()) } else { Err(Failure::Partly) }
 }
 
 pub(crate) fn quota(common: &Common, quota: &Quota) -> Result<(), Failure> {
     let name = &quota.filespace;
     if quota.bytes.is_none() && quota.entries.is_none() {
         return in_filespace(common, name, Purpose::Reading, |fs| {
-            let mut out = Output::new();
-            print(&mut out, common, name, &quota_fields(&fs.usage()?))?;
-            out.finish()
+            print(common, name, &quota_fields(&fs.usage()?))
         });
     }
     in_filespace(common, name, Purpose::Writing, |fs| {
@@ -71,15 +68,12 @@ fn number(sum: u128) -> Value {
     json!(u64::try_from(sum).unwrap_or(u64::MAX))
 }
 
-fn print(
-    out: &mut Output,
-    common: &Common,
-    name: &str,
-    fields: &[(&'static str, Value)],
-) -> Result<(), Failure> {
+fn print(common: &Common, name: &str, fields: &[(&'static str, Value)]) -> Result<(), Failure> {
+    let mut out = Output::new();
     let fields = [("name", json!(name))].into_iter().chain(fields.iter().cloned());
     if common.json {
-        return out.json(&fields.collect());
+        out.json(&fields.collect())?;
+        return out.finish();
     }
     for (field, value) in fields {
         let text = match &value {
@@ -89,5 +83,5 @@ fn print(
         };
         out.line(&format!("{field}: {text}"))?;
     }
-    Ok(())
+    out.finish()
 }
