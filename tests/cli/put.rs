@@ -203,6 +203,40 @@ fn what_cannot_be_copied_is_reported_and_the_rest_is_copied() {
 }
 
 #[test]
+fn an_attribute_whose_name_is_not_utf_8_is_reported_and_the_rest_is_kept() {
+    let world = World::new();
+    let root = world.local("tree");
+    fs::create_dir(&root).unwrap();
+    let file = root.join("file");
+    fs::write(&file, b"content").unwrap();
+    for path in [&root, &file] {
+        set_xattr(path, "user.a", b"1");
+        set_xattr(path, OsStr::from_bytes(b"user.b\xe9"), b"2");
+        set_xattr(path, "user.c", b"3");
+    }
+    for (path, mode) in [(&file, 0o640), (&root, 0o750)] {
+        set_mode(path, mode);
+        set_mtime(path, 1_000_000_000, 7);
+    }
+    let stderr = world.fails(1, ["put", &world.arg("tree/file"), "projects:/file"]);
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    let stderr = world.fails(1, ["put", "-r", &world.arg("tree"), "projects:/t"]);
+    assert_eq!(stderr.lines().count(), 2, "{stderr}");
+    assert!(
+        stderr.contains("user.b\\xe9") && stderr.contains("/tree/file\": its name is not UTF-8"),
+        "{stderr}"
+    );
+    for (at, mode) in [("projects:/file", "0640"), ("projects:/t/file", "0640"), ("projects:/t", "0750")] {
+        assert_eq!(world.ok(["xattr", "list", at]), "user.a\nuser.c\n");
+        let stat = &world.json(["--json", "stat", at])[0];
+        assert_eq!((&stat["mode"], &stat["mtime"]), (&json!(mode), &json!("2001-09-09T01:46:40.000000007Z")));
+    }
+    // A directory that has one loses it, as any other that the source has not.
+    world.ok(["get", "-r", "projects:/t", &world.arg("tree")]);
+    world.ok(["put", "-r", &world.arg("tree"), "projects:/t"]);
+}
+
+#[test]
 fn what_may_not_be_read_is_left_out() {
     let nobody = Nobody::new();
     let world = &nobody.world;

@@ -185,7 +185,7 @@ pub(crate) fn xattrs(path: &Path) -> BTreeMap<String, Vec<u8>> {
     names.filter(|name| name.starts_with("user.")).map(value).collect()
 }
 
-pub(crate) fn set_xattr(path: &Path, name: &str, value: &[u8]) {
+pub(crate) fn set_xattr(path: &Path, name: impl rustix::path::Arg, value: &[u8]) {
     let set = rustix::fs::lsetxattr(path, name, value, rustix::fs::XattrFlags::empty());
     set.expect("the folder for temporary files must have extended attributes");
 }

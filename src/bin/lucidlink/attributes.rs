@@ -2,7 +2,7 @@
 //! those that begin with `user.`: these are copied, under the same names. The others are the system's own
 //! (`security.capability` is a privilege): they are neither read nor set.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
 
@@ -19,8 +19,8 @@ pub(crate) fn is_local(name: &str) -> bool {
     name.len() > PREFIX.len() && name.starts_with(PREFIX)
 }
 
-/// Names and values of the attributes; none where the file system has no such thing.
-pub(crate) fn read(file: &File) -> io::Result<Vec<(String, Vec<u8>)>> {
+/// Names, of any bytes, and values of the attributes; none where the file system has no such thing.
+pub(crate) fn read(file: &File) -> io::Result<Vec<(CString, Vec<u8>)>> {
     match flistxattr_query(file) {
         Ok(0) | Err(Errno::NOTSUP | Errno::NOSYS) => return Ok(Vec::new()),
         found => found?,
@@ -34,9 +34,6 @@ pub(crate) fn read(file: &File) -> io::Result<Vec<(String, Vec<u8>)>> {
         if !name.to_bytes().starts_with(PREFIX.as_bytes()) {
             continue;
         }
-        let text = name.to_str().map_err(|_| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("the attribute {name:?} is not UTF-8"))
-        })?;
         let mut value = vec![0; MAX];
         match fgetxattr(file, name, &mut value[..]) {
             Ok(len) => value.truncate(len),
@@ -44,7 +41,7 @@ pub(crate) fn read(file: &File) -> io::Result<Vec<(String, Vec<u8>)>> {
             Err(Errno::NODATA) => continue,
             Err(error) => return Err(error.into()),
         }
-        read.push((text.to_owned(), value));
+        read.push((name.to_owned(), value));
     }
     Ok(read)
 }
@@ -55,6 +52,6 @@ pub(crate) fn set(file: &File, name: &str, value: &[u8]) -> io::Result<()> {
 }
 
 /// Removes an attribute that it has.
-pub(crate) fn remove(file: &File, name: &str) -> io::Result<()> {
+pub(crate) fn remove(file: &File, name: &CStr) -> io::Result<()> {
     Ok(fremovexattr(file, name)?)
 }

@@ -243,7 +243,7 @@ impl Copy<'_> {
         let found = self.fs.list_xattrs(source, false)?;
         if let Ok(to) = to {
             for (name, _) in attributes::read(to).map_err(|e| unwritable(target, e))? {
-                if !found.iter().any(|xattr| xattr.name == name) {
+                if !found.iter().any(|xattr| xattr.name.as_bytes() == name.as_bytes()) {
                     attributes::remove(to, &name).map_err(|e| unwritable(target, e))?;
                 }
             }

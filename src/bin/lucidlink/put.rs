@@ -298,16 +298,25 @@ impl Copy<'_> {
     }
 
     /// Gives the copy of a file or directory its extended attributes. Of those that it had, the ones remain
-    /// that no local file can have.
+    /// that no local file can have. What it cannot have is reported; the copy stays.
     fn attributes(&self, file: &File, source: &LocalPath, target: &Path) -> Result<(), Trouble> {
         let found = attributes::read(file).map_err(|e| unreadable(source, e))?;
         for Xattr { name, .. } in self.fs.list_xattrs(target, true)? {
-            if attributes::is_local(&name) && !found.iter().any(|(kept, _)| *kept == name) {
+            if attributes::is_local(&name)
+                && !found.iter().any(|(kept, _)| kept.as_bytes() == name.as_bytes())
+            {
                 self.fs.remove_xattr(target, &name, true)?;
             }
         }
         for (name, value) in found {
-            self.fs.set_xattr(target, &name, &value, XattrMode::Either, true)?;
+            match name.to_str() {
+                Ok(name) => self.fs.set_xattr(target, name, &value, XattrMode::Either, true)?,
+                Err(_) => {
+                    let what =
+                        format!("cannot put the attribute {name:?} of {source:?}: its name is not UTF-8");
+                    self.count.left_out(&Error::new(Status::InvalidArgument, what));
+                }
+            }
         }
         Ok(())
     }
