@@ -207,6 +207,30 @@ fn names_do_not_control_the_terminal() {
 }
 
 #[test]
+fn a_filespace_is_named_without_a_path_where_none_belongs() {
+    let world = World::new();
+    for (command, others) in [
+        ("sync", &[][..]),
+        ("df", &[]),
+        ("quota", &[]),
+        ("filespace delete", &[]),
+        ("filespace fork", &[]),
+        ("filespace rename", &["new"]),
+        ("filespace accept-fork", &["7"]),
+        ("grant", &["admin", "admin"]),
+    ] {
+        for path in ["projects:/", "projects:", "projects:/a/b", "projects/"] {
+            let words = command.split(' ').chain([path]).chain(others.iter().copied());
+            let output = world.command([]).args(words).output().unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{command} {path}: {stderr}");
+            assert!(stderr.contains("write the name alone: projects\n"), "{command} {path}: {stderr}");
+        }
+    }
+    assert_eq!(world.ok(["filespace", "list"]), "projects\n");
+}
+
+#[test]
 fn a_filespace_without_a_path_is_told_how_to_name_its_root() {
     let world = World::new();
     let stderr = world.fails(2, ["ls", "projects"]);

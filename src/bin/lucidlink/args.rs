@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use lucidlink::state::value::Role;
 
 use crate::output::Failure;
-use crate::remote::Remote;
+use crate::remote::{Remote, filespace_name};
 use crate::size::{Limit, Size};
 
 const AFTER_HELP: &str = "\
@@ -154,6 +154,7 @@ pub(crate) enum Command {
     /// Without a name, a filespace that cannot be read is reported and left out; the exit status is 1 then.
     Df {
         /// The filespace's name; without it: each that the account may use
+        #[arg(value_parser = filespace_name)]
         filespace: Option<String>,
     },
     /// Show how much there may be in a filespace, or limit it
@@ -161,6 +162,7 @@ pub(crate) enum Command {
     /// Make what is in a filespace survive power loss
     Sync {
         /// The filespace's name
+        #[arg(value_parser = filespace_name)]
         filespace: String,
     },
     /// Show, set and remove extended attributes; symbolic links are followed
@@ -202,6 +204,7 @@ pub(crate) enum Filespace {
     /// Give a filespace another name
     Rename {
         /// Its name
+        #[arg(value_parser = filespace_name)]
         name: String,
         /// Its new name
         new_name: String,
@@ -209,6 +212,7 @@ pub(crate) enum Filespace {
     /// Delete a filespace with everything in it
     Delete {
         /// Its name
+        #[arg(value_parser = filespace_name)]
         name: String,
     },
     /// Print where the log of a filespace has a fork that nobody has accepted, or none
@@ -217,6 +221,7 @@ pub(crate) enum Filespace {
     /// Nothing takes effect behind it.
     Fork {
         /// Its name
+        #[arg(value_parser = filespace_name)]
         name: String,
     },
     /// Go on behind a fork, with what the log has now
@@ -225,6 +230,7 @@ pub(crate) enum Filespace {
     /// stays without effect.
     AcceptFork {
         /// The filespace's name
+        #[arg(value_parser = filespace_name)]
         name: String,
         /// Where the fork is, as `filespace fork` prints it
         position: u64,
@@ -256,6 +262,7 @@ pub(crate) enum Account {
 #[derive(clap::Args)]
 pub(crate) struct Grant {
     /// The filespace's name
+    #[arg(value_parser = filespace_name)]
     pub(crate) filespace: String,
     /// The account's name or key id
     pub(crate) account: String,
@@ -405,6 +412,7 @@ pub(crate) struct Du {
 #[derive(clap::Args)]
 pub(crate) struct Quota {
     /// The filespace's name
+    #[arg(value_parser = filespace_name)]
     pub(crate) filespace: String,
     /// The most that the sizes of all files may add up to, with the suffix K, M or G if wanted, or none
     #[arg(long, value_name = "N|none")]

@@ -1,8 +1,17 @@
-//! `NAME:/path`: a path in a filespace.
+//! `NAME:/path`: a path in a filespace, and names of filespaces by themselves.
 
 use std::str::FromStr;
 
 use lucidlink::fs::Path;
+
+/// A filespace's name where no path belongs.
+pub(crate) fn filespace_name(text: &str) -> Result<String, String> {
+    match text.split_once([':', '/']) {
+        None => Ok(text.to_owned()),
+        Some(("", _)) => Err("a filespace's name contains no ':' or '/'".to_owned()),
+        Some((name, _)) => Err(format!("write the name alone: {name}")),
+    }
+}
 
 /// A path in a filespace.
 #[derive(Clone)]
