@@ -43,6 +43,7 @@ fn help_and_version() {
     ] {
         let usage = world.ok(["help", command]);
         assert!(usage.contains(&format!("Usage: lucidlink {command}")), "{command}");
+        assert!(usage.split_once("\nGlobal options:\n").expect(command).1.contains("--token"), "{command}");
         for text in [&help, &usage] {
             assert!(
                 !text.contains(&world.token) && !text.contains(&world.url()),
@@ -66,6 +67,26 @@ fn manual_pages() {
     assert!(page("lucidlink.1").contains("LUCIDLINK_WORKSPACE_URL") && page("lucidlink.1").contains("put"));
     assert!(page("lucidlink-put.1").contains("standard input"));
     assert!(page("lucidlink-xattr-set.1").contains("VALUE"));
+    // Without fonts and escapes.
+    let section = |name: &str, title: &str| {
+        let page =
+            ["\\fB", "\\fI", "\\fR", "\\"].iter().fold(page(name), |page, mark| page.replace(mark, ""));
+        let (_, section) = page.split_once(&format!(".SH {title}\n")).expect(title);
+        section.split(".SH").next().unwrap().to_owned()
+    };
+    for (command, usage) in [
+        ("put", "lucidlink put [OPTIONS] <LOCAL> <NAME:/PATH>\n"),
+        ("truncate", "lucidlink truncate [OPTIONS] -s <SIZE> <NAME:/PATH>\n"),
+        ("account-create", "lucidlink account create [OPTIONS] --role <ROLE> <NAME>\n"),
+    ] {
+        assert_eq!(section(&format!("lucidlink-{command}.1"), "SYNOPSIS"), usage);
+    }
+    assert!(section("lucidlink-grant.1", "SYNOPSIS").contains("--revoke <FILESPACE> <ACCOUNT>\n"));
+    let put = |title| section("lucidlink-put.1", title);
+    assert!(put("OPTIONS").contains("-r\n") && !put("OPTIONS").contains("<LOCAL>"));
+    assert!(
+        put("ARGUMENTS").contains("<LOCAL>\n") && put("\"GLOBAL OPTIONS\"").contains("--token <TOKEN>\n")
+    );
     for page in folder.read_dir().unwrap() {
         let text = fs::read_to_string(page.unwrap().path()).unwrap();
         assert!(!text.contains(&world.token) && !text.contains(&world.url()), "it shows the environment");

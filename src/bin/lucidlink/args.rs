@@ -34,6 +34,8 @@ print something print one object; times are RFC 3339 in UTC, modes octal strings
 on stderr: {\"error\":{\"status\":\"LL_ERR_NOT_FOUND\",\"code\":-401,\"message\":\"...\"}}. Commands that print
 nothing print nothing then, but put, get and cp count what they copied.";
 
+const GLOBAL: &str = "Global options";
+
 /// A shared, end-to-end encrypted cloud file system, without mounting it
 #[derive(Parser)]
 #[command(name = "lucidlink", version, after_help = AFTER_HELP, max_term_width = 100)]
@@ -48,16 +50,16 @@ pub(crate) struct Args {
 #[derive(clap::Args)]
 pub(crate) struct Common {
     /// Where the workspace is, for example file:///srv/workspace or s3://bucket/prefix [env: LUCIDLINK_WORKSPACE_URL]
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     url: Option<String>,
     /// The token of the account to work as [env: LUCIDLINK_TOKEN]
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     token: Option<String>,
     /// Print JSON, also for errors
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,
     /// Show no progress
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
     pub(crate) quiet: bool,
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 
 use crate::args::Args;
@@ -18,6 +18,19 @@ pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
 }
 
 pub(crate) fn pages(folder: &Path) -> Result<(), Failure> {
-    Ok(clap_mangen::generate_to(Args::command(), folder)
+    let mut command = Args::command().disable_help_subcommand(true);
+    // Commands know their whole names from now on, and what all of them take.
+    command.build();
+    Ok(clap_mangen::generate_to(as_page(command), folder)
         .map_err(|e| local("write the manual pages to", folder, e))?)
+}
+
+/// A command as its page is made of it: the generator's own synopsis gives options no values, and it puts
+/// arguments among the options.
+fn as_page(mut command: Command) -> Command {
+    let usage = command.render_usage().to_string();
+    command
+        .override_usage(usage.trim_start_matches("Usage: ").to_owned())
+        .mut_args(|arg| if arg.is_positional() { arg.help_heading("Arguments") } else { arg })
+        .mut_subcommands(as_page)
 }
