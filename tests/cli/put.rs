@@ -147,8 +147,8 @@ fn names_and_attributes_become_those_of_the_tree() {
         for name in single {
             fs::write(root.join(name), format!("{name} {root:?}")).unwrap();
         }
-        set_xattr(&root.join("a"), &format!("user.of {}", paired[0]), b"1");
-        set_xattr(root, &format!("user.of {}", paired[0]), b"2");
+        set_xattr(&root.join("a"), format!("user.of {}", paired[0]), b"1");
+        set_xattr(root, format!("user.of {}", paired[0]), b"2");
     }
     for root in ["one", "other", "other", "one"] {
         world.ok(["put", "-r", &world.arg(root), "projects:/t"]);
