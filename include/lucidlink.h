@@ -3062,15 +3062,16 @@ ll_status ll_file_flush(ll_file file,
                         struct ll_error *err);
 
 /**
- * Publishes what the handle wrote and makes it survive power loss. In relaxed mode it waits for the log first; a
- * change that the log refused is a late failure, which ll_filespace_sync_all reports and this does not.
+ * Publishes what the handle wrote and makes it survive power loss. In relaxed mode it waits for the log first, and fails
+ * if something that was written to this file is a late failure; others are what ll_filespace_sync_all reports.
  *
  * @param file The file.
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_NOT_FOUND (its directory was
  * removed), LL_ERR_NOT_A_DIRECTORY (a file has its directory's name now), LL_ERR_IS_A_DIRECTORY (a directory
- * has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+ * has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_LATE_FAILURE, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+ * LL_ERR_IO. @since 0.1.0
  */
 LL_API
 ll_status ll_file_sync(ll_file file,

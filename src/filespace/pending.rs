@@ -99,6 +99,11 @@ impl LateFailure {
         self.draft.transaction.contents().count()
     }
 
+    /// Whether one of its contents was for a file of one of these numbers.
+    pub(crate) fn writes_to(&self, numbers: &[Ino]) -> bool {
+        self.draft.transaction.contents().any(|content| numbers.contains(&Ino(content.ino)))
+    }
+
     /// The id of the pack that its blocks seem to be in.
     pub(crate) fn pack(&self) -> PackId {
         PackId::of_slot(pending_position(self.number))

@@ -174,6 +174,21 @@ impl Link {
         Err(Error::new(Status::LateFailure, what).on_path(&first.path))
     }
 
+    /// The same of those that were to write to a file.
+    pub fn check_late_of(&self, ino: Ino) -> Result<()> {
+        let numbers = self.numbers_of(ino);
+        match self.late_failures().iter().find(|failure| failure.writes_to(&numbers)) {
+            Some(failure) => {
+                let what = format!(
+                    "what was written to this file has no effect; look at late failure {} and acknowledge it: {}",
+                    failure.number, failure.error
+                );
+                Err(Error::new(Status::LateFailure, what).on_path(&failure.path))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Forgets the late failures up to a number, and what they were to write.
     pub fn acknowledge_failures(&self, upto: u64) -> Result<()> {
         self.committer.queue.lock().acknowledge(upto)

@@ -484,10 +484,13 @@ impl File {
         self.fs.publish(&mut state, self.id, None)
     }
 
-    /// Publishes what the handle wrote and makes it survive power loss. Late failures are not looked at.
+    /// Publishes what the handle wrote and makes it survive power loss. Of late failures only those to write to this
+    /// file are looked at.
     pub fn sync(&self) -> Result<()> {
         self.flush()?;
-        self.fs.link.sync().map(drop)
+        self.fs.link.sync()?;
+        let ino = self.fs.link.renumbered(self.lock().handle(self.id)?.ino);
+        self.fs.link.check_late_of(ino)
     }
 
     /// Moves the handle to the newest version of the content. What it wrote stays.

@@ -104,8 +104,16 @@ static void what_lost_is_kept_until_it_is_acknowledged(const struct world *world
     OK(ll_filespace_wait_for(slow.fs, &position, 5000, ERR));
     OK(ll_fs_move(fast.fs, "/inbox", "/archive", 0, ERR));
     file_put(slow.fs, "/inbox/letter", SMALL, 5);
+    MUST(ll_file_open(slow.fs, "/inbox/letter", "r+", NULL, &other, ERR));
     OK(ll_fs_create_dir(slow.fs, "/inbox/box", ERR));
     FAILS(LL_ERR_LATE_FAILURE, "2 changes", ll_filespace_sync_all, (slow.fs, NULL, ERR));
+    FAILS(LL_ERR_LATE_FAILURE, "/inbox/letter", ll_file_sync, (other, ERR));
+    ll_file_free(other);
+    other = 0;
+    MUST(ll_file_open(slow.fs, "/beside", "w", NULL, &other, ERR));
+    OK(ll_file_sync(other, ERR));
+    OK(ll_file_close(other, ERR));
+    other = 0;
 
     MUST(ll_filespace_late_failures(slow.fs, &list, ERR));
     OK(ll_late_failures_count(list, &count, ERR));
