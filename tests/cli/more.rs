@@ -73,12 +73,13 @@ fn truncate() {
     assert_eq!(world.cat("projects:/f"), b"0123");
     world.ok(["truncate", "-s", "6", "projects:/f"]);
     assert_eq!(world.cat("projects:/f"), b"0123\0\0");
-    for (size, bytes) in [("3K", 3_u64 << 10), ("2M", 2 << 20), ("5G", 5 << 30), ("0", 0)] {
+    for (size, bytes) in [("3K", 3_u64 << 10), ("2M", 2 << 20), ("5G", 5 << 30), ("2T", 2 << 40), ("0", 0)] {
         world.ok(["truncate", "-s", size, "projects:/f"]);
         assert_eq!(stat(&world, "projects:/f")["size"], bytes);
     }
-    for size in ["", "K", "x", "1k", "+1", "1.5M", "99999999999999999999", "99999999999G"] {
-        world.fails(2, ["truncate", "-s", size, "projects:/f"]);
+    for size in ["", "K", "x", "1k", "+1", "1.5M", "-1", "-1K", "-x", "99999999999999999999", "16777216T"] {
+        let stderr = world.fails(2, ["truncate", "-s", size, "projects:/f"]);
+        assert!(stderr.starts_with(&format!("error: invalid value '{size}' for '-s <SIZE>': ")), "{stderr}");
     }
     world.fails(2, ["truncate", "projects:/f"]);
     world.fails(1, ["truncate", "-s", "0", "projects:/"]);
@@ -153,7 +154,13 @@ fn df_and_quota() {
     world.ok(["quota", "projects", "--bytes", "none", "--entries", "none"]);
     world.ok(["touch", "projects:/eighth"]);
     for bad in ["0", "x", "-1", ""] {
-        world.fails(2, ["quota", "projects", &format!("--bytes={bad}")]);
+        for limit in ["--bytes", "--entries"] {
+            let stderr = world.fails(2, ["quota", "projects", limit, bad]);
+            assert!(
+                stderr.starts_with(&format!("error: invalid value '{bad}' for '{limit} <N|none>': ")),
+                "{stderr}"
+            );
+        }
     }
 }
 

@@ -225,6 +225,11 @@ fn names_do_not_control_the_terminal() {
     world.write("projects:/red\u{1b}[31m", b"");
     assert_eq!(world.ok(["ls", "projects:/"]), "red\u{1b}[31m\n");
     assert_eq!(on_terminal(&world, "ls projects:/").trim_end(), "red?[31m");
+    for command in ["ls", "tree", "du"] {
+        let help = world.ok(["help", command]);
+        let help: Vec<&str> = help.split_whitespace().collect();
+        assert!(help.join(" ").contains("only what --json prints is safe to parse"), "{command}");
+    }
 }
 
 #[test]

@@ -113,6 +113,9 @@ fn accounts() {
     let json = world.json(["account", "create", "other", "--role", "reader", "--json"]);
     assert!(is_token(json[0]["token"].as_str().unwrap()) && json[0]["name"] == "other");
     world.fails(4, ["account", "revoke", "nobody"]);
+    let json =
+        world.json(["account", "create", "day", "--role", "reader", "--expires", "2100-01-31", "--json"]);
+    assert_eq!(json[0]["expires"], "2100-01-31T00:00:00.000000000Z");
     world.fails(1, ["account", "create", "late", "--role", "reader", "--expires", "1999-01-01T00:00:00Z"]);
     let bad = world.fails(2, ["account", "create", "late", "--role", "reader", "--expires", "soon"]);
     assert!(bad.contains("--expires") && bad.contains("30d"), "{bad}");

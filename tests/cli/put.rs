@@ -34,7 +34,12 @@ fn one_file() {
     assert_eq!(world.json(["--json", "stat", "projects:/new/dirs/copy"])[0]["mode"], "0600");
     assert_eq!(world.json(["--json", "ls", "projects:/new/dirs"]).len(), 1);
 
-    world.fails(1, ["put", &world.arg("file"), "projects:/new"]);
+    let refused = world.fails(1, ["put", &world.arg("file"), "projects:/new"]);
+    assert_eq!(refused, "lucidlink: \"/new\" is a directory; name the copy itself: projects:/new/file\n");
+    let refused = world.fails(1, ["put", "-r", &world.arg("file"), "projects:/"]);
+    assert!(refused.ends_with("; name the copy itself: projects:/file\n"), "{refused}");
+    let refused = world.fails(1, ["put", "-", "projects:/new"]);
+    assert!(refused.ends_with("; name the copy itself: projects:/new/NAME\n"), "{refused}");
     let refused = world.fails(1, ["put", &world.arg(""), "projects:/x"]);
     assert!(refused.contains("put -r"), "{refused}");
     world.fails(4, ["put", &world.arg("nothing"), "projects:/x"]);

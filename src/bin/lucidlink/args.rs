@@ -104,6 +104,9 @@ pub(crate) enum Command {
                                 lucidlink grant [OPTIONS] --revoke <FILESPACE> <ACCOUNT>")]
     Grant(Grant),
     /// List a directory
+    ///
+    /// Names are printed as they are, and may hold line ends: only what --json prints is safe to parse. On a
+    /// terminal control characters are shown as ?.
     Ls(Ls),
     /// Show what there is to know about a file, directory or symbolic link
     Stat(One),
@@ -146,10 +149,16 @@ pub(crate) enum Command {
     /// Cut a file to a size, or extend it with zeros
     Truncate(Truncate),
     /// List a directory and all that is below it as a tree
+    ///
+    /// Names are printed as they are, and may hold line ends: only what --json prints is safe to parse. On a
+    /// terminal control characters are shown as ?.
     Tree(One),
     /// Add up the sizes of the files in a directory and those below it
     ///
     /// A file with several names in it counts once.
+    ///
+    /// Names are printed as they are, and may hold line ends: only what --json prints is safe to parse. On a
+    /// terminal control characters are shown as ?.
     Du(Du),
     /// Show how much there is in filespaces, and how much there may be
     ///
@@ -248,7 +257,8 @@ pub(crate) enum Account {
         /// An admin may make accounts and filespaces and grant them; others use what they are granted
         #[arg(long)]
         role: RoleName,
-        /// When it ends: a time such as 2030-01-31T12:00:00Z, or a span from now such as 30d or 12h
+        /// When it ends: a time such as 2030-01-31T12:00:00Z, a day such as 2030-01-31 (as it begins, in UTC),
+        /// or a span from now such as 30d or 12h
         #[arg(long, value_name = "WHEN")]
         expires: Option<String>,
     },
@@ -393,8 +403,8 @@ pub(crate) struct Ln {
 
 #[derive(clap::Args)]
 pub(crate) struct Truncate {
-    /// Bytes; with the suffix K, M or G units of 1024, 1024^2 or 1024^3
-    #[arg(short)]
+    /// Bytes; with the suffix K, M, G or T units of 1024, 1024^2, 1024^3 or 1024^4
+    #[arg(short, allow_hyphen_values = true)]
     pub(crate) size: Size,
     /// A filespace's name and a path in it
     #[arg(value_name = "NAME:/PATH")]
@@ -416,11 +426,11 @@ pub(crate) struct Quota {
     /// The filespace's name
     #[arg(value_parser = filespace_name)]
     pub(crate) filespace: String,
-    /// The most that the sizes of all files may add up to, with the suffix K, M or G if wanted, or none
-    #[arg(long, value_name = "N|none")]
+    /// The most that the sizes of all files may add up to, with the suffix K, M, G or T if wanted, or none
+    #[arg(long, value_name = "N|none", allow_hyphen_values = true)]
     pub(crate) bytes: Option<Limit>,
     /// The most files, directories and symbolic links, the root included, or none
-    #[arg(long, value_name = "N|none")]
+    #[arg(long, value_name = "N|none", allow_hyphen_values = true)]
     pub(crate) entries: Option<Limit>,
 }
 
@@ -445,6 +455,9 @@ pub(crate) enum Xattr {
         value: OsString,
     },
     /// Print the names of the attributes
+    ///
+    /// Names are printed as they are, and may hold line ends: only what --json prints is safe to parse. On a
+    /// terminal control characters are shown as ?.
     List(One),
     /// Remove an attribute
     Rm {

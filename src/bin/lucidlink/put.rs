@@ -1,7 +1,7 @@
 //! Copying into a filespace.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::ops::Range;
@@ -42,13 +42,16 @@ pub(crate) fn put(common: &Common, put: &Put) -> Result<(), Failure> {
     }
     in_filespace(common, &put.remote.filespace, Purpose::Copying, |fs| {
         let (names, count) = (Names::new(), Count::new(common));
-        let copy = Copy { fs, count, folders: Mutex::default(), names, large: Mutex::new(()) };
+        let filespace = &put.remote.filespace;
+        let copy = Copy { fs, filespace, count, folders: Mutex::default(), names, large: Mutex::new(()) };
         copy.run(put)
     })
 }
 
 struct Copy<'a> {
     fs: &'a Arc<FileSystem>,
+    /// Its name.
+    filespace: &'a str,
     count: Count,
     /// Directories whose attributes are set at the end: what is put into them would change their times.
     folders: Mutex<Vec<(Path, Kept)>>,
@@ -106,6 +109,7 @@ impl Copy<'_> {
     /// Copies what a path leads to, which may be a pipe.
     fn one(&self, source: &LocalPath, target: &Path) -> Result<(), Trouble> {
         if source == LocalPath::new(STDIN) {
+            self.check_not_a_directory(target, "NAME")?;
             self.count.expect_any();
             return self.stream(&mut io::stdin().lock(), source, target, UNKNOWN, FILE_MODE);
         }
@@ -115,12 +119,24 @@ impl Copy<'_> {
             let what = format!("cannot put {source:?}: it is a directory; use put -r");
             return Err(Trouble::One(Error::new(Status::IsADirectory, what)));
         }
+        let name = source.file_name().and_then(OsStr::to_str).unwrap_or("NAME");
+        self.check_not_a_directory(target, name)?;
         if metadata.is_file() {
             self.count.expect(metadata.len());
             return self.file(&mut file, source, &metadata, target);
         }
         self.count.expect_any();
         self.stream(&mut file, source, target, UNKNOWN, FILE_MODE)
+    }
+
+    /// The target is the copy itself: a file is never put into a directory.
+    fn check_not_a_directory(&self, target: &Path, name: &str) -> Result<(), Trouble> {
+        if !self.fs.exists(target, Kind::Directory)? {
+            return Ok(());
+        }
+        let copy = format!("{}:{}", self.filespace, child(target, name)?.text()).escape_debug().to_string();
+        let what = format!("{:?} is a directory; name the copy itself: {copy}", target.text());
+        Err(Error::new(Status::IsADirectory, what).into())
     }
 
     fn tree(&self, source: &LocalPath, target: &Path) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-/// A number of bytes: digits, and K, M or G for units of 1024, 1024^2 or 1024^3.
+/// A number of bytes: digits, and K, M, G or T for units of 1024, 1024^2, 1024^3 or 1024^4.
 #[derive(Clone, Copy)]
 pub(crate) struct Size(pub(crate) u64);
 
@@ -10,18 +10,14 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Size, String> {
-        let (digits, shift) = match text.strip_suffix(['K', 'M', 'G']) {
-            Some(digits) if text.ends_with('K') => (digits, 10),
-            Some(digits) if text.ends_with('M') => (digits, 20),
-            Some(digits) => (digits, 30),
-            None => (text, 0),
-        };
+        let units = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
+        let with_unit = |(unit, shift)| Some((text.strip_suffix(unit)?, shift));
+        let (digits, shift) = units.into_iter().find_map(with_unit).unwrap_or((text, 0));
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(
-                "write digits, and K, M or G behind them if wanted, for example 512 or 10M".to_owned()
-            );
+            let what = "write digits, and K, M, G or T behind them if wanted, for example 512 or 10M";
+            return Err(what.to_owned());
         }
-        let number = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
+        let number = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(1_u64 << shift));
         number.map(Size).ok_or_else(|| "it is 2^64 or more".to_owned())
     }
 }

@@ -21,10 +21,15 @@ fn date_and_time(nanos: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
 }
 
-/// Reads a point in time, in nanoseconds since 1970: RFC 3339 in UTC, or a span from `now` on.
+/// Reads a point in time, in nanoseconds since 1970: RFC 3339 in UTC, a date alone for its first moment, or
+/// a span from `now` on.
 pub(crate) fn parse_when(text: &str, now: i64) -> Result<i64, String> {
-    parse_span(text).and_then(|span| now.checked_add(span)).or_else(|| parse_rfc3339(text)).ok_or_else(|| {
-        format!("{text:?} is neither a time such as 2030-01-31T12:00:00Z nor a span such as 30d, 12h, 45m")
+    let then = parse_span(text).and_then(|span| now.checked_add(span));
+    then.or_else(|| parse_rfc3339(text)).or_else(|| parse_date(text)?.checked_mul(SECOND)).ok_or_else(|| {
+        format!(
+            "{text:?} is neither a time such as 2030-01-31T12:00:00Z, nor a day such as 2030-01-31, nor a span \
+             such as 30d, 12h, 45m"
+        )
     })
 }
 
@@ -43,12 +48,10 @@ fn parse_span(text: &str) -> Option<i64> {
 
 fn parse_rfc3339(text: &str) -> Option<i64> {
     let (date, time) = text.strip_suffix(['Z', 'z'])?.split_once(['T', 't', ' '])?;
-    let [year, month, day] = fields(date, '-', [4, 2, 2])?;
+    let date = parse_date(date)?;
     let (time, fraction) = time.split_once('.').map_or((time, None), |(time, f)| (time, Some(f)));
     let [hour, minute, second] = fields(time, ':', [2, 2, 2])?;
-    let days = days_from_civil(year, month, day);
-    let is_date = (1..=12).contains(&month) && civil_from_days(days) == (year, month, day);
-    if !is_date || hour > 23 || minute > 59 || second > 59 {
+    if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let nanos = match fraction {
@@ -58,7 +61,15 @@ fn parse_rfc3339(text: &str) -> Option<i64> {
         }
         Some(_) => return None,
     };
-    (days * DAY + hour * 3600 + minute * 60 + second).checked_mul(SECOND)?.checked_add(nanos)
+    (date + hour * 3600 + minute * 60 + second).checked_mul(SECOND)?.checked_add(nanos)
+}
+
+/// The seconds from 1970 to the beginning of a day.
+fn parse_date(text: &str) -> Option<i64> {
+    let [year, month, day] = fields(text, '-', [4, 2, 2])?;
+    let days = days_from_civil(year, month, day);
+    let is_date = (1..=12).contains(&month) && civil_from_days(days) == (year, month, day);
+    is_date.then_some(days * DAY)
 }
 
 fn fields(text: &str, separator: char, widths: [usize; 3]) -> Option<[i64; 3]> {
@@ -123,6 +134,14 @@ mod tests {
     }
 
     #[test]
+    fn a_date_is_its_first_moment() {
+        for date in ["1970-01-01", "2024-02-29", "2030-01-31", "1969-12-31", "2262-04-11"] {
+            let midnight = format!("{date}T00:00:00Z");
+            assert_eq!(parse_when(date, 7).unwrap(), parse_when(&midnight, 7).unwrap(), "{date}");
+        }
+    }
+
+    #[test]
     fn days_are_counted_both_ways() {
         for days in -200_000..200_000 {
             let (year, month, day) = civil_from_days(days);
@@ -152,7 +171,11 @@ mod tests {
             "99999999999999d",
             "tomorrow",
             "é",
-            "2030-01-31",
+            "2030-02-30",
+            "2030-13-01",
+            "2030-1-31",
+            "9999-01-01",
+            "-2030-01-31",
             "2030-02-30T00:00:00Z",
             "2030-13-01T00:00:00Z",
             "2030-01-31T24:00:00Z",
