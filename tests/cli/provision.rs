@@ -70,15 +70,42 @@ fn filespaces() {
     assert_eq!(listed[0]["id"].as_str().unwrap().len(), 64);
     assert!(listed[0]["created"].as_str().unwrap().ends_with('Z'));
     world.ok(["mkdir", "old projects:/d"]);
-    assert_eq!(world.ok(["filespace", "delete", "old projects"]), "");
+    let refused = world.fails(1, ["filespace", "delete", "old projects"]);
+    assert!(refused.contains("\"old projects\" is not empty") && refused.contains("--force"), "{refused}");
+    world.ok(["ls", "old projects:/d"]);
+    assert_eq!(world.ok(["filespace", "delete", "old projects", "--force"]), "");
     assert_eq!(world.ok(["filespace", "list"]), "projects\n");
     let gone = world.fails(4, ["ls", "old projects:/"]);
     assert_eq!(gone, "lucidlink: there is no filespace \"old projects\" in the workspace\n");
+    world.ok(["filespace", "create", "empty"]);
+    assert_eq!(world.ok(["filespace", "delete", "empty"]), "");
     world.fails(1, ["filespace", "create", "projects"]);
-    world.fails(4, ["filespace", "delete", "nothing"]);
+    for force in ["--force", "--json"] {
+        world.fails(4, ["filespace", "delete", "nothing", force]);
+    }
     world.fails(4, ["filespace", "rename", "nothing", "something"]);
     world.fails(1, ["filespace", "create", "a:b"]);
     world.fails(2, ["filespace", "create"]);
+}
+
+#[test]
+fn a_delete_that_was_broken_off_is_ended_without_force() {
+    let world = World::new();
+    world.write("projects:/file", b"content");
+    let log: Vec<(PathBuf, Vec<u8>)> = files_below(&world.local("ws"))
+        .into_iter()
+        .filter(|file| !file.starts_with(world.local("ws/filespaces")))
+        .map(|file| (file.clone(), fs::read(file).unwrap()))
+        .collect();
+    world.ok(["filespace", "delete", "projects", "--force"]);
+    // The workspace has not heard of it.
+    for (path, bytes) in log {
+        fs::write(path, bytes).unwrap();
+    }
+    assert_eq!(world.ok(["filespace", "list"]), "projects\n");
+    assert!(world.fails(1, ["ls", "projects:/"]).contains("deleted"));
+    assert_eq!(world.ok(["filespace", "delete", "projects"]), "");
+    assert_eq!(world.ok(["filespace", "list"]), "");
 }
 
 #[test]

@@ -221,10 +221,15 @@ pub(crate) enum Filespace {
         new_name: String,
     },
     /// Delete a filespace with everything in it
+    ///
+    /// Nothing can bring it back. One that is not empty is deleted only with --force.
     Delete {
         /// Its name
         #[arg(value_parser = filespace_name)]
         name: String,
+        /// Also if there is something in it
+        #[arg(long)]
+        force: bool,
     },
     /// Print where the log of a filespace has a fork that nobody has accepted, or none
     ///

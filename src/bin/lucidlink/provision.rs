@@ -1,6 +1,8 @@
 //! Workspaces, filespaces, accounts and grants.
 
 use lucidlink::env::Env;
+use lucidlink::error::{Error, Status};
+use lucidlink::fs::Path;
 use lucidlink::ids::Seq;
 use lucidlink::state::value::Role;
 use lucidlink::workspace::{AccountInfo, Workspace};
@@ -8,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Account, Common, Filespace, Grant};
 use crate::output::{Failure, Output};
-use crate::session::{config, in_workspace};
+use crate::session::{Purpose, config, in_filespace, in_workspace};
 use crate::time::{parse_when, rfc3339, rfc3339_seconds};
 
 pub(crate) fn create_workspace(common: &Common, name: &str) -> Result<(), Failure> {
@@ -20,11 +22,14 @@ pub(crate) fn create_workspace(common: &Common, name: &str) -> Result<(), Failur
 }
 
 pub(crate) fn filespace(common: &Common, command: &Filespace) -> Result<(), Failure> {
+    if let Filespace::Delete { name, force: false } = command {
+        check_is_empty(common, name)?;
+    }
     in_workspace(common, |workspace| match command {
         Filespace::Create { name } => Ok(workspace.create_filespace(name).map(drop)?),
         Filespace::List => list_filespaces(common, workspace),
         Filespace::Rename { name, new_name } => Ok(workspace.rename_filespace(name, new_name)?),
-        Filespace::Delete { name } => Ok(workspace.delete_filespace(name)?),
+        Filespace::Delete { name, .. } => Ok(workspace.delete_filespace(name)?),
         Filespace::Fork { name } => {
             let position = workspace.fork(name)?.map(|at| at.0);
             let text = position.map_or("none".to_owned(), |position| position.to_string());
@@ -32,6 +37,22 @@ pub(crate) fn filespace(common: &Common, command: &Filespace) -> Result<(), Fail
         }
         Filespace::AcceptFork { name, position } => Ok(workspace.accept_fork(name, Seq(*position))?),
     })
+}
+
+fn check_is_empty(common: &Common, name: &str) -> Result<(), Failure> {
+    let checked = in_filespace(common, name, Purpose::Reading, |fs| {
+        if fs.open_dir(&Path::root())?.next()?.is_none() {
+            return Ok(());
+        }
+        let what =
+            format!("filespace {name:?} is not empty, and nothing can bring it back; delete it with --force");
+        Err(Error::new(Status::NotEmpty, what).into())
+    });
+    match checked {
+        // An earlier attempt came as far as this; it can be ended.
+        Err(Failure::Failed(error)) if error.status() == Status::FilespaceDeleted => Ok(()),
+        checked => checked,
+    }
 }
 
 fn list_filespaces(common: &Common, workspace: &Workspace) -> Result<(), Failure> {
