@@ -16,7 +16,8 @@
 //! - [`bucket`]: an S3 bucket, below logs and stores: HTTP, and nothing else.
 //!
 //! Beside them: [`error`], [`ids`] (a type for each identifier), [`mod@env`] (injected clock and
-//! randomness), [`codec`] (compression), [`metrics`] (what was done, counted), [`report`] (what goes to the host's log callback).
+//! randomness), [`codec`] (compression), [`metrics`] (what was done, counted), [`report`] (what goes to the host's log callback), `files` (opening a file that others
+//! can replace).
 
 pub mod bucket;
 pub mod codec;
@@ -28,6 +29,7 @@ pub mod env;
 pub mod error;
 #[allow(unsafe_code)]
 pub mod ffi;
+mod files;
 pub mod filespace;
 pub mod fs;
 pub mod ids;

@@ -19,6 +19,7 @@ const ACCESS_DENIED: i32 = -303;
 const LOG_FORKED: i32 = -208;
 const LOG_ROLLED_BACK: i32 = -210;
 const NOT_FOUND: i32 = -401;
+const IO: i32 = -501;
 const INTEGRITY: i32 = -601;
 
 struct Place {
@@ -192,6 +193,26 @@ fn what_is_damaged_is_named() {
         assert_eq!(failed.status, INTEGRITY, "{kind}");
         assert!(failed.message.contains(name), "{kind}: {}", failed.message);
     }
+}
+
+#[test]
+fn nobody_waits_for_a_pipe_in_place_of_a_file() {
+    let place = Place::new();
+    place.objects("checkpoints").iter().for_each(|checkpoint| fs::remove_file(checkpoint).unwrap());
+    let mut files: Vec<PathBuf> =
+        ["grants", "bodies", "packs"].iter().map(|kind| place.objects(kind).remove(0)).collect();
+    for log in [place.root(), place.filespace()] {
+        files.extend(["head", "index", "slots"].map(|name| log.join("log").join(name)));
+    }
+    for path in files {
+        let hidden = path.with_extension("hidden");
+        fs::rename(&path, &hidden).unwrap();
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let failed = place.look().expect_err("a pipe is no file");
+        assert!([IO, INTEGRITY].contains(&failed.status), "{}: {failed:?}", path.display());
+        fs::rename(&hidden, &path).unwrap();
+    }
+    place.look().expect("everything was put back");
 }
 
 /// The slots of a log, changed behind everybody's back.

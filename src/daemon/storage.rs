@@ -11,6 +11,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, Status};
+use crate::files;
 use crate::filespace::JOURNAL;
 use crate::ids::LogId;
 
@@ -150,7 +151,7 @@ fn remove_abandoned(parent: &Path) {
     for entry in entries.flatten() {
         let ours = entry.file_name().to_str().is_some_and(|n| n.starts_with(SANDBOX_PREFIX));
         // Without a lock file it is being made at this moment.
-        let Some(Ok(lock)) = ours.then(|| File::open(entry.path().join(LOCK))) else { continue };
+        let Some(Ok(lock)) = ours.then(|| files::open_to_read(&entry.path().join(LOCK))) else { continue };
         if lock.try_lock().is_ok() {
             let _ = std::fs::remove_dir_all(entry.path());
         }
@@ -160,7 +161,8 @@ fn remove_abandoned(parent: &Path) {
 /// The lock of a folder; none if somebody else has it.
 fn try_lock(folder: &Path) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
-    let file = options.write(true).create(true).truncate(false).mode(0o600).open(folder.join(LOCK))?;
+    options.write(true).create(true).truncate(false).mode(0o600);
+    let file = files::open(&folder.join(LOCK), &mut options)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
@@ -187,12 +189,16 @@ mod tests {
         let abandoned = parent.path().join("lucidlink-killed");
         std::fs::create_dir(&abandoned).unwrap();
         std::fs::write(abandoned.join(LOCK), b"").unwrap();
+        // Anybody can put something into the folder for temporary files. Nobody waits for it.
+        let trap = parent.path().join("lucidlink-trap");
+        std::fs::create_dir(&trap).unwrap();
+        nix::unistd::mkfifo(&trap.join(LOCK), nix::sys::stat::Mode::S_IRWXU).unwrap();
         let other = Storage::open(&mode).unwrap();
         assert!(!abandoned.exists() && alive.folder().exists() && storage.folder().exists());
         for storage in [storage, alive, other] {
             storage.close().unwrap();
         }
-        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1, "the trap");
     }
 
     #[test]

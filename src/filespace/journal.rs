@@ -18,6 +18,7 @@ use crate::crypto::seal::{CHUNK_OVERHEAD, Codec, FORMAT_VERSION, Keyring, Kind, 
 use crate::crypto::sha256;
 use crate::env::Env;
 use crate::error::{Error, Result, Status};
+use crate::files;
 use crate::ids::{Incarnation, LogId, SessionId, SessionNo};
 use crate::state::ops::{NewPack, Transaction};
 
@@ -201,7 +202,7 @@ pub(super) struct Journal {
 impl Journal {
     /// Reads the journal of a place, if it has one.
     pub(super) fn read(place: &Place) -> Result<Recovered> {
-        match std::fs::read(place.folder.join(JOURNAL)) {
+        match files::read(&place.folder.join(JOURNAL)) {
             // Power loss can leave a new file with its name and nothing in it. What was in it nobody was promised.
             Ok(bytes) if bytes.iter().all(|byte| *byte == 0) => Ok(Recovered::default()),
             Ok(bytes) => replay(&bytes, place.id, &place.keyring),
@@ -229,8 +230,8 @@ impl Journal {
         header.extend_from_slice(&salt);
         let new = folder.join(format!("{JOURNAL}.new"));
         let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(&new);
-        let file = file.map_err(|e| failed("make", folder, e))?;
+        options.read(true).write(true).create(true).truncate(true).mode(0o600);
+        let file = files::open(&new, &mut options).map_err(|e| failed("make", folder, e))?;
         file.write_all_at(&header, 0).map_err(|e| failed("write", folder, e))?;
         let (next, end) = (0, header.len() as u64);
         let mut journal = Journal { folder: folder.clone(), file, key, next, end, known: end, inos: 0 };

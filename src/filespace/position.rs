@@ -108,7 +108,7 @@ impl Link {
     pub(super) fn check_remembered(&self) -> Result<()> {
         let Some(file) = self.folder().map(|folder| folder.join(SEEN)) else { return Ok(()) };
         let advice = format!("if the log was restored on purpose, remove {}", file.display());
-        let text = match std::fs::read_to_string(&file) {
+        let text = match crate::files::read(&file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             text => text.map_err(|error| Error::new(Status::Io, advice.clone()).caused_by(error))?,
         };

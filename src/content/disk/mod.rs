@@ -7,7 +7,7 @@
 mod index;
 mod segment;
 
-use std::fs::{DirBuilder, File};
+use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use self::index::Index;
 use self::segment::{HEADER, START_LEN, Segment};
 use super::buffers::Buffer;
+use crate::files;
 use crate::ids::PackId;
 use crate::metrics::{Metrics, count};
 use crate::report;
@@ -83,7 +84,7 @@ impl DiskCache {
         let bytes = found.and_then(|(key, place)| {
             let skip = offset - key.1;
             let mut bytes = Buffer::new(most.min(u64::from(place.length) - skip) as usize);
-            let file = File::open(segment::path(&self.folder, place.segment));
+            let file = files::open_to_read(&segment::path(&self.folder, place.segment));
             match file.and_then(|file| file.read_exact_at(&mut bytes, place.at + skip)) {
                 Ok(()) => Some(bytes),
                 Err(error) => {

@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::index::{Key, Place};
+use crate::files;
 use crate::ids::PackId;
 
 /// What a segment starts with: its name, and the version of its form.
@@ -75,7 +76,7 @@ impl Segment {
 /// Finds the records of a segment that an earlier process wrote, and cuts off what is no whole record. Returns its
 /// bytes.
 pub(super) fn walk(folder: &Path, number: u64, mut each: impl FnMut(Key, Place)) -> io::Result<u64> {
-    let file = OpenOptions::new().read(true).write(true).open(path(folder, number))?;
+    let file = files::open(&path(folder, number), OpenOptions::new().read(true).write(true))?;
     let len = file.metadata()?.len();
     let mut start = [0; START.len()];
     if len < START_LEN || file.read_exact_at(&mut start, 0).is_err() || start != *START {

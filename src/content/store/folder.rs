@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 
 use super::{Store, StoreError};
+use crate::files;
 
 /// Files kept open for reading.
 const OPEN_FILES: usize = 64;
@@ -103,7 +104,7 @@ impl FolderStore {
     }
 
     fn opened(&self, key: &str) -> io::Result<Arc<File>> {
-        self.open.get_or_insert_with(key, || File::open(self.path(key)).map(Arc::new))
+        self.open.get_or_insert_with(key, || files::open_to_read(&self.path(key)).map(Arc::new))
     }
 
     /// Does something that needs descriptors. If there is none left, those that the store keeps are given back, and it
@@ -140,7 +141,7 @@ impl Store for FolderStore {
     }
 
     fn get(&self, key: &str) -> Result<Bytes, StoreError> {
-        self.with_descriptors(key, || std::fs::read(self.path(key))).map(Bytes::from)
+        self.with_descriptors(key, || files::read(&self.path(key))).map(Bytes::from)
     }
 
     fn get_range(&self, key: &str, offset: u64, len: usize) -> Result<Bytes, StoreError> {
@@ -186,7 +187,7 @@ impl Store for FolderStore {
         unsynced.check()?;
         unsynced.sync_files()?;
         for key in others {
-            let file = match File::open(self.path(key)) {
+            let file = match files::open_to_read(&self.path(key)) {
                 Ok(file) => file,
                 // It was collected meanwhile: nothing refers to it.
                 Err(e) if e.kind() == io::ErrorKind::NotFound => continue,

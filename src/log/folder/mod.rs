@@ -82,11 +82,14 @@ impl FolderLog {
         create::refuse_old(folder)?;
         let files = folder.join(FOLDER);
         let open = |name| {
-            OpenOptions::new().read(true).write(true).open(files.join(name)).map_err(|e| match e.kind() {
-                ErrorKind::NotFound | ErrorKind::NotADirectory => {
-                    LogError::NotFound(folder.display().to_string())
+            let mut options = OpenOptions::new();
+            crate::files::open(&files.join(name), options.read(true).write(true)).map_err(|e| {
+                match e.kind() {
+                    ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                        LogError::NotFound(folder.display().to_string())
+                    }
+                    _ => LogError::Folder { place: folder.display().to_string(), source: e },
                 }
-                _ => LogError::Folder { place: folder.display().to_string(), source: e },
             })
         };
         let log = FolderLog {
