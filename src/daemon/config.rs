@@ -215,8 +215,13 @@ impl Config {
 
     /// `workspace.url`, or what stands for it; with what says how a bucket is reached.
     pub fn location(&self) -> Result<Location> {
-        let location = match (self.get("workspace.url")?, std::env::var("LUCIDLINK_WORKSPACE_URL")) {
+        const FROM_ENVIRONMENT: &str = "LUCIDLINK_WORKSPACE_URL";
+        let location = match (self.get("workspace.url")?, std::env::var(FROM_ENVIRONMENT)) {
             ("", Ok(url)) if !url.is_empty() => Location::parse(&url)?,
+            ("", Err(std::env::VarError::NotUnicode(_))) => {
+                let what = format!("{FROM_ENVIRONMENT} is not UTF-8; write such bytes as %XX");
+                return Err(Error::new(Status::InvalidValue, what));
+            }
             ("", _) => default_location()?,
             (set, _) => Location::parse(set)?,
         };

@@ -52,7 +52,7 @@ fn slots_are_put_once_and_in_order(make: &impl Fn(&[u8]) -> (Arc<dyn CommitLog>,
 }
 
 fn reads_keep_their_limits(make: &impl Fn(&[u8]) -> (Arc<dyn CommitLog>, Reopen)) {
-    let (log, _) = make(b"genesis");
+    let (log, _place) = make(b"genesis");
     for n in 0..20 {
         landed(log.append(&[n as u8; 100], Seq(n)).unwrap());
     }
@@ -63,7 +63,7 @@ fn reads_keep_their_limits(make: &impl Fn(&[u8]) -> (Arc<dyn CommitLog>, Reopen)
 }
 
 fn ranges_are_exact(make: &impl Fn(&[u8]) -> (Arc<dyn CommitLog>, Reopen)) {
-    let (log, _) = make(b"genesis");
+    let (log, _place) = make(b"genesis");
     landed(log.append(b"0123456789", Seq(0)).unwrap());
     assert_eq!(&log.read_range(Seq(1), 3, 4).unwrap()[..], b"3456");
     assert_eq!(&log.read_range(Seq(1), 0, 10).unwrap()[..], b"0123456789");

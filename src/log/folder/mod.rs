@@ -136,8 +136,16 @@ impl FolderLog {
         match self.files.join(HEAD).metadata() {
             Ok(there) if (there.dev(), there.ino()) == (own.dev(), own.ino()) => Ok(()),
             Ok(_) => Err(damaged("it was replaced while it was used; unlink and link again")),
-            Err(e) if e.kind() == ErrorKind::NotFound => Err(damaged("it was removed while it was used")),
+            Err(e) if e.kind() == ErrorKind::NotFound => Err(removed()),
             Err(e) => Err(e.into()),
+        }
+    }
+
+    /// What is written to files that have no name any more, nobody finds.
+    fn check_named(&self) -> Result<(), LogError> {
+        match self.head.metadata()?.nlink() {
+            0 => Err(removed()),
+            _ => Ok(()),
         }
     }
 
@@ -214,6 +222,7 @@ impl CommitLog for FolderLog {
             return Err(LogError::Io(format!("a slot has at most {MAX_BYTES} bytes").into()));
         }
         let turn = self.take_turn()?;
+        self.check_named()?;
         let before = self.head_in_turn(&turn)?;
         if before.last < after {
             return Ok(Append::Occupied);
@@ -306,6 +315,10 @@ fn read_most(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         }
     }
     Ok(done)
+}
+
+fn removed() -> LogError {
+    damaged("it was removed while it was used")
 }
 
 fn damaged(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> LogError {

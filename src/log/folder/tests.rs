@@ -405,3 +405,12 @@ fn what_was_written_to_files_that_are_not_there_any_more_is_not_called_durable()
     append(&log, b"lost");
     is_damaged(log.sync(Seq(2)), "replaced");
 }
+
+#[test]
+fn nothing_is_acknowledged_that_was_written_to_a_removed_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = create(folder.path());
+    fill(&log, 1);
+    std::fs::remove_dir_all(folder.path().join(FOLDER)).unwrap();
+    is_damaged(log.append(b"lost", Seq(1)), "removed");
+}
