@@ -559,7 +559,8 @@ typedef struct ll_link_options {
    */
   uint32_t commit;
   /**
-   * How old what a call sees may be, in milliseconds, or LL_NEVER_STALE; 0: as the preset says.
+   * How old what a call sees may be, in milliseconds, or LL_NEVER_STALE; 0: as the preset says. Older only if the log
+   * does not answer: ll_statistics says for how long.
    */
   uint32_t max_staleness_ms;
   /**
@@ -683,6 +684,11 @@ typedef struct ll_statistics {
    * The quota of files, directories and symbolic links together; 0: none.
    */
   uint64_t quota_entries;
+  /**
+   * For how long the log has not answered this link, in milliseconds; 0 if it does, as far as is known. What the
+   * link shows is as old as that. Always 0 in strict mode, whose calls fail instead.
+   */
+  uint64_t silent_ms;
 } ll_statistics;
 
 /**

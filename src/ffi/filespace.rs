@@ -66,6 +66,9 @@ pub struct ll_statistics {
     pub quota_bytes: u64,
     /// The quota of files, directories and symbolic links together; 0: none.
     pub quota_entries: u64,
+    /// For how long the log has not answered this link, in milliseconds; 0 if it does, as far as is known. What the
+    /// link shows is as old as that. Always 0 in strict mode, whose calls fail instead.
+    pub silent_ms: u64,
 }
 
 // SAFETY: integers, the size first.
@@ -309,7 +312,9 @@ pub unsafe extern "C" fn ll_filespace_statistics(
     // SAFETY: pointers are as documented; each is checked for NULL where it is used.
     guard(filespace, err, || unsafe {
         check_out(statistics, "statistics")?;
-        let Usage { counters, quota_bytes, quota_entries } = self::filespace(filespace)?.0.fs().usage()?;
+        let filespace = self::filespace(filespace)?;
+        let Usage { counters, quota_bytes, quota_entries } = filespace.0.fs().usage()?;
+        let silence = filespace.0.fs().link().silence();
         put_struct(
             statistics,
             ll_statistics {
@@ -323,6 +328,9 @@ pub unsafe extern "C" fn ll_filespace_statistics(
                 stored_bytes: narrow(counters.stored()),
                 quota_bytes,
                 quota_entries,
+                silent_ms: u64::try_from(silence.as_millis())
+                    .unwrap_or(u64::MAX)
+                    .max(u64::from(!silence.is_zero())),
             },
         );
         Ok(())

@@ -83,7 +83,8 @@ pub struct ll_link_options {
     pub root_path: *const c_char,
     /// LL_COMMIT_WAIT or LL_COMMIT_BACKGROUND; 0: as the preset says.
     pub commit: u32,
-    /// How old what a call sees may be, in milliseconds, or LL_NEVER_STALE; 0: as the preset says.
+    /// How old what a call sees may be, in milliseconds, or LL_NEVER_STALE; 0: as the preset says. Older only if the log
+    /// does not answer: ll_statistics says for how long.
     pub max_staleness_ms: u32,
     /// A position, as ll_position_format writes it, that the filespace must have reached, because somebody has seen it
     /// there: a log that was set back is LL_ERR_LOG_ROLLED_BACK. NULL: none.

@@ -47,7 +47,7 @@ pub struct Link {
     /// Held by whoever applies slots; guards against applying one twice.
     pub(super) applying: Mutex<()>,
     pub(super) committer: Committer,
-    freshness: Freshness,
+    pub(super) freshness: Freshness,
     pub(super) foreign: Foreign,
     pub(super) part_blocks: Arc<PartBlocks>,
     /// Held while a checkpoint is written.
@@ -152,9 +152,6 @@ impl From<Error> for ReadError {
         ReadError::Error(error)
     }
 }
-
-/// A read that finds nothing looks again, this often at most.
-const AFTER_A_MISS: Duration = Duration::from_millis(100);
 
 static INSTANCES: AtomicU64 = AtomicU64::new(1);
 
@@ -275,14 +272,13 @@ impl Link {
     }
 
     /// Reads the state as fresh as the link promises: by default never staler than the moment of the call.
-    pub fn read_fresh<T>(&self, mut f: impl FnMut(&View) -> Result<T, ReadError>) -> Result<T> {
+    pub fn read_fresh<T>(self: &Arc<Link>, mut f: impl FnMut(&View) -> Result<T, ReadError>) -> Result<T> {
         self.check_usable()?;
         count(&self.options.metrics.looks);
-        self.freshness.keep(self.options.max_staleness, || self.refresh())?;
+        let is_of_now = self.freshen()?;
         match self.read(&mut f) {
-            // Somebody may have made it a moment ago.
-            Err(error) if error.status() == Status::NotFound && !self.options.max_staleness.is_zero() => {
-                match self.freshness.keep(AFTER_A_MISS, || self.refresh())? {
+            Err(error) if error.status() == Status::NotFound && !is_of_now => {
+                match self.look_after_a_miss()? {
                     true => self.read(f),
                     false => Err(error),
                 }
@@ -441,9 +437,29 @@ impl Link {
         &self.runtime
     }
 
+    /// How long a call may wait for the log or the store.
+    pub(super) fn timeout(&self) -> Duration {
+        self.options.timeout
+    }
+
     /// When a call that starts now must end.
     pub fn deadline(&self) -> Instant {
         Instant::now() + self.options.timeout
+    }
+
+    /// How old what a read sees may be.
+    pub(super) fn max_staleness(&self) -> Duration {
+        self.options.max_staleness
+    }
+
+    /// Whether the log does not answer, as far as this link knows.
+    pub(super) fn is_silent(&self) -> bool {
+        !self.silence().is_zero()
+    }
+
+    /// For how long it has not; zero if it does.
+    pub fn silence(&self) -> Duration {
+        self.freshness.silence()
     }
 
     /// Where files may be kept that outlive the process.

@@ -130,6 +130,7 @@ impl Link {
                 let mut turn = committer.take_turn(&mut queue);
                 drop(queue);
                 let committed = link.commit_next(&mut turn);
+                link.freshness.hear(committed.as_ref().copied().map_err(Error::repeat));
                 drop(turn);
                 link.start_housekeeping();
                 queue = committer.queue.lock();
@@ -267,7 +268,8 @@ impl Link {
             if !queue.is_full() {
                 return Ok(queue);
             }
-            if self.committer.changed.wait_until(&mut queue, deadline).timed_out() {
+            // A log that does not answer is not waited for: it may be away for hours.
+            if self.is_silent() || self.committer.changed.wait_until(&mut queue, deadline).timed_out() {
                 let what = "too many changes wait for the log, which does not take them; nothing of this one is kept";
                 return Err(Error::new(Status::Timeout, what));
             }

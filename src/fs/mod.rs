@@ -119,7 +119,7 @@ impl FileSystem {
             if fresh {
                 return Err(error.into());
             }
-            self.link.refresh()?;
+            self.link.look_again()?;
             fresh = true;
         }
     }

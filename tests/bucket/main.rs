@@ -7,6 +7,7 @@ mod abi;
 mod conformance;
 mod counts;
 mod faults;
+mod offline;
 mod processes;
 mod program;
 #[path = "../support/proxy.rs"]
