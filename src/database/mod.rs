@@ -236,8 +236,13 @@ fn parse(url: &str) -> Result<Config, DatabaseError> {
         let what = "log.url is no URL of a database: write postgres://user:password@host/name";
         DatabaseError::Settings(what.to_owned())
     };
-    let is_url = url.starts_with("postgres://") || url.starts_with("postgresql://");
-    let config: Config = if is_url { url.parse().map_err(|_| wrong())? } else { return Err(wrong()) };
+    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+        return Err(wrong());
+    }
+    let (place, options) = url.split_once('?').unwrap_or((url, ""));
+    // What other clients call so: here a certificate is checked, with the host in it, whenever TLS is used.
+    let options = options.replace("sslmode=verify-full", "sslmode=require");
+    let config: Config = format!("{place}?{options}").parse().map_err(|_| wrong())?;
     match config.get_hosts().is_empty() {
         true => Err(wrong()),
         false => Ok(config),

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lucidlink::database::{Database, DatabaseError, Settings};
+use lucidlink::error::Status;
 use lucidlink::ids::Seq;
 use lucidlink::log::postgres::PostgresLog;
 use lucidlink::log::{self, Append, CommitLog, LogError};
 
-use crate::postgres;
+use crate::postgres::{self, PASSWORD};
 
 fn database() -> Arc<Database> {
     Arc::new(Database::new(&postgres::url(), &Settings::default(), Duration::from_secs(30), None).unwrap())
@@ -90,4 +91,26 @@ fn errors_say_what_to_change_and_no_password() {
     let port = silent.local_addr().unwrap().port();
     let wrong = open(&url.replace(&postgres::port().to_string(), &port.to_string()), 1);
     assert!(matches!(wrong, DatabaseError::Timeout), "{wrong}");
+}
+
+#[test]
+fn a_user_that_may_only_select_reads_and_is_told_what_it_may_not() {
+    let admin = database();
+    let name = postgres::new_name();
+    let log = PostgresLog::create(admin.clone(), &name, b"genesis").unwrap();
+    assert!(matches!(log.append(b"slot", Seq(0)).unwrap(), Append::Landed(_)));
+    admin
+        .look_at_all(
+            "CREATE ROLE reader LOGIN PASSWORD 'of-the-reader'; GRANT USAGE ON SCHEMA lucidlink TO reader; \
+             GRANT SELECT ON ALL TABLES IN SCHEMA lucidlink TO reader",
+        )
+        .unwrap();
+    let url = postgres::url().replace(&format!("tests:{PASSWORD}"), "reader:of-the-reader");
+    let reader = Database::new(&url, &Settings::default(), Duration::from_secs(10), None).unwrap();
+    let read = PostgresLog::open(reader.into(), &name).unwrap();
+    assert_eq!(read.head().unwrap(), Seq(1));
+    assert_eq!(read.read(Seq(0), 10, usize::MAX).unwrap().len(), 2);
+    let refused = read.append(b"slot", Seq(1)).unwrap_err();
+    assert!(refused.to_string().contains("must be allowed"), "{refused}");
+    assert_eq!(lucidlink::error::Error::from(refused).status(), Status::AccessDenied);
 }

@@ -9,6 +9,7 @@ mod postgres;
 mod processes;
 #[path = "../support/seaweed.rs"]
 mod seaweed;
+mod tls;
 #[path = "../bucket/world.rs"]
 mod world;
 

@@ -12,15 +12,27 @@ use std::time::{Duration, Instant};
 
 use lucidlink::database::{Database, Settings};
 
+use crate::seaweed;
+
 pub(crate) const PASSWORD: &str = "the-password-of-the-tests";
 
 /// How long the server may take to start on a busy machine.
 const START: Duration = Duration::from_secs(60);
 
+/// The server, and the certificate that it shows.
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    pub(crate) certificate: PathBuf,
+}
+
+pub(crate) fn server() -> &'static Server {
+    static SERVER: LazyLock<Server> = LazyLock::new(start);
+    &SERVER
+}
+
 /// The port at which the server listens.
 pub(crate) fn port() -> u16 {
-    static PORT: LazyLock<u16> = LazyLock::new(start);
-    *PORT
+    server().port
 }
 
 /// The database of a test's process.
@@ -44,7 +56,7 @@ fn programs() -> PathBuf {
 
 // The server's shell outlives whoever could wait for it.
 #[allow(clippy::zombie_processes)]
-fn start() -> u16 {
+fn start() -> Server {
     let programs = programs();
     let folder = tempfile::Builder::new().prefix("ll-postgres-").tempdir().unwrap().keep();
     // The server refuses to run as root.
@@ -63,6 +75,10 @@ fn start() -> u16 {
         chown(&folder, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
     }
     std::fs::write(folder.join("password"), PASSWORD).unwrap();
+    seaweed::make_certificate(&folder);
+    if let Some(user) = &user {
+        chown(folder.join("key.pem"), Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
+    }
     let made = as_user(&programs.join("initdb"))
         .args(["--pgdata=data", "--username=tests", "--auth=scram-sha-256", "--pwfile=password"])
         .args(["--encoding=UTF8", "--locale=C", "--no-sync"])
@@ -79,6 +95,7 @@ fn start() -> u16 {
         .args(server.get_args())
         .args(["-D", "data", "-k", "", "-h", "127.0.0.1", "-c", "max_connections=200", "-p"])
         .arg(port.to_string())
+        .args(["-c", "ssl=on", "-c", "ssl_cert_file=../certificate.pem", "-c", "ssl_key_file=../key.pem"])
         .current_dir(&folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -92,5 +109,5 @@ fn start() -> u16 {
         let log = || std::fs::read_to_string(folder.join("log")).unwrap_or_default();
         assert!(Instant::now() < deadline, "the database server did not start:\n{}", log());
     }
-    port
+    Server { port, certificate: folder.join("certificate.pem") }
 }

@@ -123,7 +123,8 @@ fn start() -> Server {
     Server { port: ports[3], tls_port: ports[4], certificate: folder.join("certificate.pem") }
 }
 
-fn make_certificate(folder: &Path) {
+/// A certificate for 127.0.0.1 and its key, in `certificate.pem` and `key.pem`.
+pub(crate) fn make_certificate(folder: &Path) {
     let made = Command::new("openssl")
         .args(
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=tests".split(' '),
