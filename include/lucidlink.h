@@ -58,7 +58,8 @@
 
 
 /**
- * The call may succeed later without a change by the caller.
+ * The call may succeed later without a change by anybody. Narrower than ll_status_is_retryable: a local file that may
+ * not be opened is LL_ERR_IO without this flag.
  */
 #define LL_ERROR_RETRYABLE 1
 

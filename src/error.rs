@@ -194,6 +194,13 @@ impl Error {
         self.inner.maybe_applied
     }
 
+    /// Whether the same call may succeed later without a change by anybody.
+    pub fn is_retryable(&self) -> bool {
+        const NEEDS_A_CHANGE: [i32; 6] =
+            [libc::ENOENT, libc::EACCES, libc::EPERM, libc::EROFS, libc::ENOTDIR, libc::EISDIR];
+        self.status().is_retryable() && !NEEDS_A_CHANGE.contains(&self.os_errno())
+    }
+
     /// The errno of the operating system that caused it, else the closest one.
     pub fn os_errno(&self) -> i32 {
         let mut cause: Option<&(dyn StdError + 'static)> = self.inner.source.as_deref().map(|e| e as _);
@@ -240,5 +247,18 @@ impl StdError for Error {
 impl From<crate::env::NoRandomness> for Error {
     fn from(e: crate::env::NoRandomness) -> Error {
         Error::new(Status::Internal, "cannot make keys").caused_by(e)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_a_change_mends_is_not_tried_again() {
+        let caused = |code| Error::new(Status::Io, "no").caused_by(std::io::Error::from_raw_os_error(code));
+        assert!(caused(libc::EIO).is_retryable() && Error::new(Status::Io, "no").is_retryable());
+        assert!(!caused(libc::EROFS).is_retryable() && !caused(libc::EACCES).is_retryable());
+        assert!(!Error::new(Status::Exists, "no").is_retryable());
     }
 }

@@ -10,7 +10,8 @@ use super::structs::ABSURD;
 use super::text::put_text;
 use crate::error::{Error, Status};
 
-/// The call may succeed later without a change by the caller.
+/// The call may succeed later without a change by anybody. Narrower than ll_status_is_retryable: a local file that may
+/// not be opened is LL_ERR_IO without this flag.
 pub const LL_ERROR_RETRYABLE: u32 = 1;
 /// The call ended before its outcome was known: it may have taken effect, or still may.
 pub const LL_ERROR_MAYBE_APPLIED: u32 = 2;
@@ -83,7 +84,7 @@ fn flags(error: &Error) -> u32 {
             | Status::UpgradeRequired
     );
     let flag = |set: bool, bit: u32| if set { bit } else { 0 };
-    flag(status.is_retryable(), LL_ERROR_RETRYABLE)
+    flag(error.is_retryable(), LL_ERROR_RETRYABLE)
         | flag(error.is_maybe_applied(), LL_ERROR_MAYBE_APPLIED)
         | flag(fatal, LL_ERROR_FATAL)
 }
