@@ -45,12 +45,13 @@
 #define LL_CONFIG_KEY_INIT { (uint32_t)sizeof(ll_config_key), 0u, NULL, NULL, NULL, NULL }
 #define LL_STORAGE_OPTIONS_INIT { (uint32_t)sizeof(ll_storage_options), 0u, 0u, 0u, NULL }
 #define LL_DAEMON_STATE_INIT { (uint32_t)sizeof(ll_daemon_state), 0u, 0u, 0u }
-#define LL_LINK_OPTIONS_INIT { (uint32_t)sizeof(ll_link_options), 0u, 0u, 0u, NULL, NULL, NULL, 0u, 0u, NULL }
+#define LL_LINK_OPTIONS_INIT { (uint32_t)sizeof(ll_link_options), 0u, 0u, 0u, NULL, NULL, NULL, 0u, 0u, NULL, NULL }
 #define LL_FILESPACE_INFO_INIT { (uint32_t)sizeof(ll_filespace_info), 0u, 0, NULL, NULL }
 #define LL_ACCOUNT_INFO_INIT { (uint32_t)sizeof(ll_account_info), 0u, 0u, 0u, 0, NULL, NULL }
 #define LL_METRICS_INIT { (uint32_t)sizeof(ll_metrics), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u }
 #define LL_LATE_FAILURE_INIT { (uint32_t)sizeof(ll_late_failure), 0, 0u, NULL, NULL, 0u }
 #define LL_POSITION_INIT { (uint32_t)sizeof(ll_position), 0u, 0u, { 0 }, { 0 } }
+#define LL_SNAPSHOT_INFO_INIT { (uint32_t)sizeof(ll_snapshot_info), 0u, 0u, 0, NULL, NULL }
 #define LL_STATISTICS_INIT { (uint32_t)sizeof(ll_statistics), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u }
 #define LL_ENTRY_INIT { (uint32_t)sizeof(ll_entry), 0u, 0u, 0u, 0, 0, 0, 0, 0u, 0u, 0u, 0u, 0u, NULL }
 #define LL_XATTR_INIT { (uint32_t)sizeof(ll_xattr), 0u, 0u, NULL }
@@ -162,6 +163,11 @@
  * Bytes that suffice for a token with its NUL.
  */
 #define LL_TOKEN_SIZE 128
+
+/**
+ * Restoring: a file or symbolic link that has the target's name loses it, and a directory is merged into.
+ */
+#define LL_RESTORE_REPLACE 1
 
 /**
  * A regular file.
@@ -569,6 +575,11 @@ typedef struct ll_link_options {
    * there: a log that was set back is LL_ERR_LOG_ROLLED_BACK. NULL: none.
    */
   const char *at_least;
+  /**
+   * A snapshot that is linked in place of the filespace as it is: read-only, and it stays as it is. sync_mode,
+   * consistency, commit and max_staleness_ms do not matter then. NULL: none.
+   */
+  const char *snapshot;
 } ll_link_options;
 
 /**
@@ -691,6 +702,41 @@ typedef struct ll_statistics {
    */
   uint64_t silent_ms;
 } ll_statistics;
+
+/**
+ * A list of snapshots. 0 is no handle. @since 0.1.0
+ */
+typedef uint64_t ll_snapshots;
+
+/**
+ * A snapshot of a filespace. @since 0.1.0
+ */
+typedef struct ll_snapshot_info {
+  /**
+   * sizeof(ll_snapshot_info), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * The number of the commit behind which the filespace was as the snapshot has it.
+   */
+  uint64_t seq;
+  /**
+   * When it was taken, nanoseconds since 1970, by the clock of who took it.
+   */
+  int64_t created_ns;
+  /**
+   * Its name; belongs to the list.
+   */
+  const char *name;
+  /**
+   * The key id of the account that took it, 32 hexadecimal digits; belongs to the list.
+   */
+  const char *author;
+} ll_snapshot_info;
 
 /**
  * A list of directory entries. 0 is no handle. @since 0.1.0
@@ -1634,8 +1680,8 @@ LL_API
 void ll_link_options_init(struct ll_link_options *options);
 
 /**
- * Links a filespace: from now on its files can be used. Several can be linked at once; the same one
- * twice, with the same options, is the same link under another handle. Links are not counted: one
+ * Links a filespace: from now on its files can be used. Several can be linked at once, and snapshots beside them; the
+ * same one twice, with the same options, is the same link under another handle. Links are not counted: one
  * ll_filespace_unlink ends it for all of its handles.
  *
  * @param workspace The workspace.
@@ -1644,7 +1690,7 @@ void ll_link_options_init(struct ll_link_options *options);
  * @param err Detail of a failure, or NULL.
  * Ownership: end it with ll_filespace_unlink, then ll_filespace_free; it goes with its daemon
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
- * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND, LL_ERR_ACCESS_DENIED (no
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND (also the snapshot), LL_ERR_ACCESS_DENIED (no
  * grant), LL_ERR_INVALID_PATH and LL_ERR_NOT_A_DIRECTORY (root_path), LL_ERR_UNSUPPORTED_OPTION,
  * LL_ERR_FILESPACE_DELETED, LL_ERR_LOG_ROLLED_BACK (at_least), LL_ERR_INTEGRITY. @since 0.1.0
  */
@@ -2149,6 +2195,133 @@ ll_status ll_filespace_unlink(ll_filespace filespace,
  */
 LL_API
 void ll_filespace_free(ll_filespace handle);
+
+/**
+ * Takes a snapshot: the filespace as it is now can be read later, whatever becomes of it. All that was acknowledged
+ * before is in it, and what open files of this link wrote, which is published first. It costs one commit, whatever
+ * there is; from then on, what is in it takes room until it is deleted.
+ *
+ * @param filespace The filespace.
+ * @param name The snapshot's name, which no other one of the filespace has: 1 to 255 bytes, no control character, none
+ * of '/', ':' and '@', not "." or "..".
+ * @param position Receives the position that it is of; may be NULL; set its struct_size.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED,
+ * LL_ERR_EXISTS, LL_ERR_NO_SPACE (there are 4096), what publishing a file can fail with. @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_create_snapshot(ll_filespace filespace,
+                                       const char *name,
+                                       struct ll_position *position,
+                                       struct ll_error *err);
+
+/**
+ * Deletes a snapshot. What only it kept is freed. The account that took it may, and admins of the filespace.
+ *
+ * @param filespace The filespace.
+ * @param name The snapshot's name.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED,
+ * LL_ERR_NOT_FOUND. @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_delete_snapshot(ll_filespace filespace,
+                                       const char *name,
+                                       struct ll_error *err);
+
+/**
+ * Lists the snapshots of a filespace, the oldest first. Through a link at a snapshot: those that there were then.
+ *
+ * @param filespace The filespace.
+ * @param list Receives the list.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: free it with ll_snapshots_free
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED. @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_snapshots(ll_filespace filespace,
+                                 ll_snapshots *list,
+                                 struct ll_error *err);
+
+/**
+ * How many snapshots a list has.
+ *
+ * @param list The list.
+ * @param count Receives the number.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API ll_status ll_snapshots_count(ll_snapshots list, size_t *count, struct ll_error *err);
+
+/**
+ * A snapshot of a list.
+ *
+ * @param list The list.
+ * @param index From 0 on.
+ * @param info Receives it; set its struct_size.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: the strings belong to the list: they are there until ll_snapshots_free
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API
+ll_status ll_snapshots_get(ll_snapshots list,
+                           size_t index,
+                           struct ll_snapshot_info *info,
+                           struct ll_error *err);
+
+/**
+ * Frees a list of snapshots, which stay. Never blocks on log or store and never fails; a handle that is 0 or already
+ * freed is ignored.
+ *
+ * @param handle The handle.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+void ll_snapshots_free(ll_snapshots handle);
+
+/**
+ * Sets the size of a snapshot info and zeroes the rest, for languages that cannot use LL_SNAPSHOT_INFO_INIT.
+ *
+ * @param info The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+void ll_snapshot_info_init(struct ll_snapshot_info *info);
+
+/**
+ * Makes a file, symbolic link, or directory with all that is below it, as it was in a snapshot: content, mode, owner,
+ * times (but ctime and btime), extended attributes, names of one file. It shares what is stored, as ll_fs_copy does;
+ * only content that nothing but snapshots refers to any more is read and written anew. A symbolic link at the end of
+ * either path is not followed. Directories above the target that are missing are made. In any mode the outcome is that
+ * of the log. A file is restored as a whole or not at all. Of a directory, what was restored before a failure stays; the
+ * same call with LL_RESTORE_REPLACE goes on.
+ *
+ * @param filespace The filespace.
+ * @param snapshot The snapshot's name.
+ * @param path What to restore, as it was called then.
+ * @param target The path that it gets.
+ * @param flags 0 or LL_RESTORE_REPLACE. With it, what is in a directory and was not in the snapshot stays.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: while it reads and writes; on log and store at most network.timeout each time.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_UNSUPPORTED_OPTION, LL_ERR_INVALID_PATH,
+ * LL_ERR_NAME_TOO_LONG, LL_ERR_NOT_LINKED, LL_ERR_NOT_FOUND (the snapshot, or the path in it), LL_ERR_READ_ONLY,
+ * LL_ERR_ACCESS_DENIED, LL_ERR_EXISTS, LL_ERR_IS_A_DIRECTORY, LL_ERR_NOT_A_DIRECTORY, LL_ERR_NO_SPACE (the quota),
+ * LL_ERR_STALE (the snapshot was deleted meanwhile). @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_restore(ll_filespace filespace,
+                               const char *snapshot,
+                               const char *path,
+                               const char *target,
+                               uint32_t flags,
+                               struct ll_error *err);
 
 /**
  * Lists a directory with the attributes of each entry, in byte order of the names, all of one moment.

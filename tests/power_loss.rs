@@ -143,7 +143,7 @@ impl World {
             log: host.clone(),
             store: Arc::new(Disk { host: host.clone(), own: Mutex::default() }),
             account: self.account.clone(),
-            keyring: Keyring::new(0, self.key.clone()),
+            keyring: Arc::new(Keyring::new(0, self.key.clone())),
             runtime: self.runtime.handle().clone(),
         };
         let options = LinkOptions::strict(TIMEOUT);

@@ -31,6 +31,8 @@ pub struct LinkRequest {
     pub sync_mode: SyncMode,
     /// Refuse everything that writes.
     pub read_only: bool,
+    /// The snapshot that is linked; none: the filespace as it is.
+    pub snapshot: Option<String>,
     /// When a call that changes something returns.
     pub commit: CommitMode,
     /// How old what a read sees may be.
@@ -49,6 +51,7 @@ impl LinkRequest {
             root: Path::root(),
             sync_mode: SyncMode::All,
             read_only: false,
+            snapshot: None,
             commit: CommitMode::Wait,
             max_staleness: Duration::ZERO,
             at_least: None,
@@ -59,6 +62,13 @@ impl LinkRequest {
     pub fn relaxed() -> LinkRequest {
         let (commit, max_staleness) = (CommitMode::Background, RELAXED_STALENESS);
         LinkRequest { commit, max_staleness, ..LinkRequest::strict() }
+    }
+
+    /// A snapshot of it. How it is written and how stale it may be does not matter then.
+    pub fn snapshot(self, name: String) -> LinkRequest {
+        let LinkRequest { root, at_least, .. } = self;
+        let (read_only, snapshot, sync_mode) = (true, Some(name), SyncMode::None);
+        LinkRequest { root, at_least, read_only, snapshot, sync_mode, ..LinkRequest::strict() }
     }
 }
 
@@ -82,6 +92,7 @@ impl Filespace {
     ) -> Result<Arc<Filespace>> {
         let options = LinkOptions {
             read_only: request.read_only,
+            snapshot: request.snapshot.clone(),
             timeout: workspace.timeout(),
             commit: request.commit,
             max_staleness: request.max_staleness,
@@ -127,6 +138,12 @@ impl Filespace {
         let synced = self.fs.link().sync();
         let synced = published.and(synced)?;
         self.fs.link().check_late().map(|()| synced)
+    }
+
+    /// Takes a snapshot of what was acknowledged before, and of what open files of this link wrote.
+    pub fn take_snapshot(&self, name: &str) -> Result<Seq> {
+        self.fs.publish_all()?;
+        self.fs.link().take_snapshot(name)
     }
 
     /// Ends the link, with the final sync that its mode asks for. It is unlinked whatever that sync says. Again: nothing

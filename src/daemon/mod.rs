@@ -225,7 +225,9 @@ impl Daemon {
     /// Links a filespace of a workspace that this daemon has opened. The same one twice is the same link.
     pub fn link(&self, workspace: &Workspace, id: LogId, request: LinkRequest) -> Result<Arc<Filespace>> {
         let _changing = self.changing.lock();
-        if let Some(linked) = self.linked().into_iter().find(|link| link.info().id == id) {
+        let is_same =
+            |link: &Arc<Filespace>| link.info().id == id && link.request().snapshot == request.snapshot;
+        if let Some(linked) = self.linked().into_iter().find(is_same) {
             if *linked.request() == request {
                 return Ok(linked);
             }

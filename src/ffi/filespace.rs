@@ -79,7 +79,7 @@ unsafe impl Sized32 for ll_statistics {}
 /// The longest wait, where the clock cannot express a longer one.
 const A_LONG_TIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-fn c_position(position: &Position) -> ll_position {
+pub(super) fn c_position(position: &Position) -> ll_position {
     let Position { seq, incarnation, chain } = *position;
     ll_position { struct_size: 0, reserved: 0, seq: seq.0, incarnation: incarnation.0, hash: chain.0 }
 }

@@ -89,6 +89,9 @@ pub struct ll_link_options {
     /// A position, as ll_position_format writes it, that the filespace must have reached, because somebody has seen it
     /// there: a log that was set back is LL_ERR_LOG_ROLLED_BACK. NULL: none.
     pub at_least: *const c_char,
+    /// A snapshot that is linked in place of the filespace as it is: read-only, and it stays as it is. sync_mode,
+    /// consistency, commit and max_staleness_ms do not matter then. NULL: none.
+    pub snapshot: *const c_char,
 }
 
 /// A filespace of a workspace. @since 0.1.0
@@ -298,8 +301,8 @@ pub unsafe extern "C" fn ll_link_options_init(options: *mut ll_link_options) {
     unsafe { init(options) }
 }
 
-/// Links a filespace: from now on its files can be used. Several can be linked at once; the same one
-/// twice, with the same options, is the same link under another handle. Links are not counted: one
+/// Links a filespace: from now on its files can be used. Several can be linked at once, and snapshots beside them; the
+/// same one twice, with the same options, is the same link under another handle. Links are not counted: one
 /// ll_filespace_unlink ends it for all of its handles.
 ///
 /// @param workspace The workspace.
@@ -308,7 +311,7 @@ pub unsafe extern "C" fn ll_link_options_init(options: *mut ll_link_options) {
 /// @param err Detail of a failure, or NULL.
 /// Ownership: end it with ll_filespace_unlink, then ll_filespace_free; it goes with its daemon
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
-/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND, LL_ERR_ACCESS_DENIED (no
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND (also the snapshot), LL_ERR_ACCESS_DENIED (no
 /// grant), LL_ERR_INVALID_PATH and LL_ERR_NOT_A_DIRECTORY (root_path), LL_ERR_UNSUPPORTED_OPTION,
 /// LL_ERR_FILESPACE_DELETED, LL_ERR_LOG_ROLLED_BACK (at_least), LL_ERR_INTEGRITY. @since 0.1.0
 #[unsafe(no_mangle)]
@@ -358,7 +361,12 @@ pub unsafe extern "C" fn ll_workspace_link_filespace(
             _ => return Err(Error::new(Status::InvalidArgument, "options: give exactly one of name and id")),
         };
         let read_only = options.read_only != 0;
-        let request = LinkRequest { root, sync_mode, read_only, commit, max_staleness, at_least };
+        let snapshot = None;
+        let request = LinkRequest { root, sync_mode, read_only, snapshot, commit, max_staleness, at_least };
+        let request = match optional_text(options.snapshot, "snapshot")? {
+            Some(name) => request.snapshot(name.to_owned()),
+            None => request,
+        };
         let linked = opened.daemon.0.link(&opened.workspace, id, request)?;
         put(filespace, "filespace", handle::insert(Arc::new(FilespaceHandle(linked)), opened.daemon_handle)?)
     })

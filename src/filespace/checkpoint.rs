@@ -215,7 +215,7 @@ impl Link {
     }
 
     /// A stored checkpoint, and the hash of its manifest.
-    fn load_checkpoint(&self, name: &str) -> Result<(Replica, Hash)> {
+    pub(super) fn load_checkpoint(&self, name: &str) -> Result<(Replica, Hash)> {
         let damaged = || Error::new(Status::Integrity, format!("object {name} is damaged"));
         let bytes = self.store.get(name)?;
         let (generation, id, salt) = parse_header(&bytes).ok_or_else(damaged)?;
@@ -254,7 +254,22 @@ impl Link {
         let _one = self.checkpointing.lock();
         self.postpone_checkpoint()?;
         let snapshot = self.view.write().committed.freeze();
-        let parts = self.write_parts(&snapshot)?;
+        self.write_checkpoint_of(&snapshot)
+    }
+
+    /// The same of a state that this link's was, if no newer one was written meanwhile.
+    pub(super) fn write_checkpoint_of(self: &Arc<Link>, snapshot: &Snapshot) -> Result<()> {
+        let (announcement, parts) = self.store_state(snapshot)?;
+        self.announce(announcement)?;
+        let parts = Parts::new(parts, self.part_blocks.clone())
+            .ok_or_else(|| Error::new(Status::Internal, "a new checkpoint is not sorted"))?;
+        self.view.write().committed.rebase(snapshot, parts);
+        Ok(())
+    }
+
+    /// Writes parts and manifest of a state; what is to be committed then.
+    pub(super) fn store_state(&self, snapshot: &Snapshot) -> Result<(Checkpoint, Vec<PartRef>)> {
+        let parts = self.write_parts(snapshot)?;
         let manifest =
             Manifest { position: snapshot.position.0, window: snapshot.window_bytes(), parts: parts.clone() };
         let plain = manifest.encode_to_vec();
@@ -272,18 +287,16 @@ impl Link {
             manifest: Bytes::copy_from_slice(&id),
             manifest_hash: Bytes::copy_from_slice(&sha256(&object.bytes).0),
         };
-        match self.commit(Draft::of(Op::Checkpoint(announce)), self.deadline()) {
-            Ok(_) => {}
+        Ok((announce, parts))
+    }
+
+    pub(super) fn announce(self: &Arc<Link>, checkpoint: Checkpoint) -> Result<()> {
+        match self.commit(Draft::of(Op::Checkpoint(checkpoint)), self.deadline()) {
+            Ok(_) => Ok(()),
             // Somebody else's newer one stands; the parts serve this replica all the same.
-            Err(super::CommitError::Refused(_)) => {}
-            Err(super::CommitError::Failed(error) | super::CommitError::Unsettled(error, _)) => {
-                return Err(error);
-            }
+            Err(super::CommitError::Refused(_)) => Ok(()),
+            Err(super::CommitError::Failed(error) | super::CommitError::Unsettled(error, _)) => Err(error),
         }
-        let parts = Parts::new(parts, self.part_blocks.clone())
-            .ok_or_else(|| Error::new(Status::Internal, "a new checkpoint is not sorted"))?;
-        self.view.write().committed.rebase(&snapshot, parts);
-        Ok(())
     }
 
     /// The next one comes a short tail later at the earliest, also if this one fails.

@@ -80,7 +80,9 @@ impl Draft {
     fn extents(&mut self) -> impl Iterator<Item = &mut Extent> {
         let operations = self.transaction.ops.iter_mut();
         let contents = operations.filter_map(|operation| match operation.op.as_mut()? {
-            Op::Replace(content) | Op::Write(content) | Op::Append(content) => Some(content),
+            Op::Replace(content) | Op::Write(content) | Op::Append(content) | Op::Restore(content) => {
+                Some(content)
+            }
             _ => None,
         });
         contents.flat_map(|content| &mut content.extents)

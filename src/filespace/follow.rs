@@ -42,6 +42,9 @@ impl Link {
     /// Applies what the log holds beyond the replica, if anything: one look at the log's head when there
     /// is nothing.
     pub fn refresh(&self) -> Result<()> {
+        if self.is_snapshot() {
+            return Ok(());
+        }
         let head = self.log.head()?;
         if head > self.position() {
             self.catch_up_to(head, None)?;
@@ -58,6 +61,9 @@ impl Link {
     /// Applies slots up to one, or to the end of the log. A replica that differs from what the log records is built
     /// anew, once; if the new one differs too, the link stops.
     fn catch_up_to(&self, upto: Seq, own: Option<&Own<'_>>) -> Result<()> {
+        if self.is_snapshot() {
+            return Ok(());
+        }
         let _applying = self.take_applying()?;
         let followed = match self.follow_to(upto, own) {
             Err(FollowError::Diverged(at)) => {
@@ -74,7 +80,7 @@ impl Link {
         self.follow_to(Seq(u64::MAX), own)
     }
 
-    fn follow_to(&self, upto: Seq, own: Option<&Own<'_>>) -> Result<(), FollowError> {
+    pub(super) fn follow_to(&self, upto: Seq, own: Option<&Own<'_>>) -> Result<(), FollowError> {
         loop {
             let left = upto.0.saturating_sub(self.position().0).min(READ_SLOTS);
             let slots = self.log.read(self.position().next(), left as usize, READ_BYTES);
@@ -143,8 +149,14 @@ impl Link {
                     if judged.diverged {
                         return Err(FollowError::Diverged(at));
                     }
-                    let header = judged.changes.header();
-                    self.view.write().advance(chain, prepared, own.is_some());
+                    let (header, takes) = (judged.changes.header(), judged.changes.takes_snapshot(at));
+                    {
+                        let mut view = self.view.write();
+                        view.advance(chain, prepared, own.is_some());
+                        if takes {
+                            self.snapshot_was_taken(at, own.is_some().then_some(&mut view.committed));
+                        }
+                    }
                     self.position.store(at.0, Ordering::Release);
                     header.iter().for_each(|header| self.heed(header));
                     return Ok(());

@@ -16,6 +16,7 @@ use super::freshness::Freshness;
 use super::genesis::Genesis;
 use super::journal::Place;
 use super::position::Position;
+use super::snapshots::SnapshotWork;
 use super::view::View;
 use crate::content::cache::BlockCache;
 use crate::content::disk::DiskCache;
@@ -54,12 +55,14 @@ pub struct Link {
     pub(super) checkpointing: Mutex<()>,
     /// The position below which none is due.
     pub(super) checkpoint_from: AtomicU64,
+    /// What is to be done for snapshots.
+    pub(super) snapshot_work: SnapshotWork,
     /// A background thread is at it.
     housekeeping: AtomicBool,
-    runtime: Handle,
+    pub(super) runtime: Handle,
     /// This link in the process-wide block cache.
     instance: u64,
-    options: LinkOptions,
+    pub(super) options: LinkOptions,
     /// Where the log has a fork, once that is known; 0 if it has none.
     pub(super) fork: AtomicU64,
     /// The filespace was deleted.
@@ -74,6 +77,8 @@ pub struct Link {
 pub struct LinkOptions {
     /// Refuse everything that writes.
     pub read_only: bool,
+    /// The snapshot whose state is seen, read-only, for as long as the link lasts; none: the newest state.
+    pub snapshot: Option<String>,
     /// How long a call may wait for the log or the store.
     pub timeout: Duration,
     /// When a call that changes something returns.
@@ -95,6 +100,7 @@ impl LinkOptions {
     pub fn strict(timeout: Duration) -> LinkOptions {
         LinkOptions {
             read_only: false,
+            snapshot: None,
             timeout,
             commit: CommitMode::Wait,
             max_staleness: Duration::ZERO,
@@ -121,7 +127,7 @@ pub struct LinkParts {
     /// Who links it.
     pub account: Arc<AccountKeys>,
     /// Its keys.
-    pub keyring: Keyring,
+    pub keyring: Arc<Keyring>,
     /// Where work in the background runs.
     pub runtime: Handle,
 }
@@ -180,6 +186,7 @@ impl Link {
             part_blocks: Arc::new(PartBlocks::new(instance)),
             checkpointing: Mutex::new(()),
             checkpoint_from: AtomicU64::new(0),
+            snapshot_work: SnapshotWork::default(),
             housekeeping: AtomicBool::new(false),
             runtime,
             view: RwLock::new(View::new(Replica::new(&genesis.birth()?))),
@@ -188,7 +195,7 @@ impl Link {
             committer: Committer::default(),
             freshness: Freshness::default(),
             foreign: Foreign::new(log.durable()?),
-            keyring: Arc::new(keyring),
+            keyring,
             genesis,
             env,
             log,
@@ -219,6 +226,10 @@ impl Link {
                 Status::AccessDenied,
                 format!("account {key_id} is not a member of filespace {id}; ask an admin for a grant"),
             ));
+        }
+        match &link.options.snapshot {
+            Some(name) => link.enter_snapshot(name)?,
+            None => link.expect_bare_snapshots(),
         }
         if let Some(folder) = link.folder().map(PathBuf::from).filter(|_| !link.is_read_only()) {
             let (keyring, env) = (link.keyring.clone(), link.env.clone());
@@ -301,9 +312,13 @@ impl Link {
     /// Commits what was acknowledged, ends the link's session, if it has one, and refuses everything afterwards.
     /// Calling it again does nothing.
     pub fn close(self: &Arc<Link>) -> Result<()> {
-        if self.check_usable().is_ok() && !self.is_read_only() && self.is_tail_long() {
-            let written = self.write_checkpoint();
-            self.report("a checkpoint", written);
+        if self.check_usable().is_ok() && !self.is_read_only() {
+            if self.snapshots_are_due() {
+                self.report("a snapshot's checkpoint", self.serve_snapshots());
+            }
+            if self.is_tail_long() {
+                self.report("a checkpoint", self.write_checkpoint());
+            }
         }
         let drained = self.drain(self.deadline());
         if !self.shut() {
@@ -374,13 +389,18 @@ impl Link {
 
     /// Starts a checkpoint in the background, if one is due.
     pub(super) fn start_housekeeping(self: &Arc<Link>) {
-        if !self.checkpoint_is_due() || self.housekeeping.swap(true, Ordering::AcqRel) {
+        let is_due = self.snapshots_are_due() || self.checkpoint_is_due();
+        if !is_due || self.housekeeping.swap(true, Ordering::AcqRel) {
             return;
         }
         let link = self.clone();
         self.runtime.spawn_blocking(move || {
-            let written = link.write_checkpoint();
-            link.report("a checkpoint", written);
+            if link.snapshots_are_due() {
+                link.report("a snapshot's checkpoint", link.serve_snapshots());
+            }
+            if link.checkpoint_is_due() {
+                link.report("a checkpoint", link.write_checkpoint());
+            }
             link.housekeeping.store(false, Ordering::Release);
         });
     }

@@ -14,6 +14,7 @@
 //! - `draft`: what a call wants committed, before it has a place in a commit.
 //! - `durable`: what must reach the disk before the log says so.
 //! - `survival`: whether what a commit refers to has survived power loss.
+//! - [`snapshots`](self): states of the past: taken, kept readable, linked.
 //! - [`checkpoint`]: the state written as sorted parts, and read back.
 
 pub mod checkpoint;
@@ -32,6 +33,7 @@ mod pending;
 pub mod position;
 mod recover;
 mod relaxed;
+mod snapshots;
 pub(crate) mod survival;
 mod view;
 

@@ -79,6 +79,10 @@ impl Link {
             if self.position() >= position.seq {
                 return self.check_has(position);
             }
+            if self.is_snapshot() {
+                let what = format!("position: a snapshot does not go on, and {} is behind it", position.seq);
+                return Err(Error::new(Status::InvalidArgument, what));
+            }
             if self.end_of_life(position.incarnation)?.is_some_and(|end| position.seq > end) {
                 return Err(self.does_not_have(position));
             }
@@ -94,7 +98,7 @@ impl Link {
 
     /// Remembers the position of a barrier where files outlive the process.
     pub(super) fn remember(&self, at: Seq) -> Result<()> {
-        let Some(folder) = self.folder() else { return Ok(()) };
+        let Some(folder) = self.folder().filter(|_| !self.is_snapshot()) else { return Ok(()) };
         let new = folder.join(format!("{SEEN}.new"));
         let written = std::fs::write(&new, self.describe(at)?.to_string());
         let written = written.and_then(|()| std::fs::set_permissions(&new, Permissions::from_mode(0o600)));

@@ -12,6 +12,7 @@ use super::change::{Attributes, Change, Means};
 use super::namespace::symlink;
 use super::path::Path;
 use super::resolve::Last;
+use super::restore::Former;
 use super::xattrs::{remove_xattr, set_xattr};
 use super::{FileSystem, failed, refused};
 use crate::codec;
@@ -167,6 +168,36 @@ impl Batch {
         self.add(Change::WriteFile { path, mode, extents: coalesce(extents), size })
     }
 
+    /// Makes a file or symbolic link as it was: extents in packs that live are shared, `read` gives the bytes of the
+    /// others.
+    pub(super) fn restore(
+        &mut self,
+        path: &Path,
+        replace: bool,
+        mut former: Former,
+        is_live: impl Fn(&Extent) -> bool,
+        mut read: impl FnMut(u64, &mut [u8]) -> Result<()>,
+    ) -> Result<()> {
+        self.make_room(path, 0)?;
+        let block = u64::from(self.fs.link.block_size());
+        let mut extents = Vec::with_capacity(former.extents.len());
+        for extent in std::mem::take(&mut former.extents) {
+            if is_live(&extent) {
+                extents.push(extent);
+                continue;
+            }
+            let mut at = extent.offset;
+            while at < extent.end() {
+                let mut plain = vec![0; block.min(extent.end() - at) as usize];
+                read(at, &mut plain)?;
+                extents.push(self.content.add(&self.fs.link, at, &plain)?);
+                at += plain.len() as u64;
+            }
+        }
+        former.extents = coalesce(extents);
+        self.add(Change::Restore { path: path.clone(), replace, former: Box::new(former) })
+    }
+
     fn add(&mut self, change: Change) -> Result<()> {
         let (from, to) = change.paths();
         let bytes = from.text().len() + to.text().len() + change.value_len();
@@ -193,6 +224,11 @@ impl Batch {
     /// Commits all changes in one transaction, as the link's mode says. Afterwards the batch is empty; after a failure
     /// it is as it was and may be committed again, unless it may have been applied.
     pub fn commit(&mut self) -> Result<(), BatchFailure> {
+        self.commit_as(false)
+    }
+
+    /// The same; with `wait` the outcome is the true one whatever the link's mode.
+    pub(super) fn commit_as(&mut self, wait: bool) -> Result<(), BatchFailure> {
         let Some(first) = self.changes.first() else { return Ok(()) };
         let about = first.paths().0.text().to_owned();
         self.make_room(first.paths().0, 0).map_err(whole)?;
@@ -211,7 +247,7 @@ impl Batch {
         loop {
             blamed.set(None);
             let plan = |view: &View| self.plan(view, &author, &inos, &blamed);
-            let error = match fs.link.transact(&about, false, deadline, plan) {
+            let error = match fs.link.transact(&about, wait, deadline, plan) {
                 Ok(Ok(_)) => break,
                 Ok(Err(CommitError::Refused(refusal))) => {
                     // Others were faster. The next plan says which change cannot be, or the next commit works.
@@ -297,7 +333,7 @@ fn placed<'a>(
     change: &Change,
     places: &[(PackId, ChunkPlace)],
 ) -> Cow<'a, Transaction> {
-    if places.is_empty() || !matches!(change, Change::WriteFile { .. }) {
+    if places.is_empty() || !matches!(change, Change::WriteFile { .. } | Change::Restore { .. }) {
         return Cow::Borrowed(planned);
     }
     let mut draft = Draft::new(planned.clone());

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use super::FileSystem;
 use super::path::Path;
 use super::resolve::{Existing, Last, look, resolve};
+use super::restore::Former;
 use crate::error::{Error, Result, Status};
 use crate::filespace::{CommitMode, Draft, ReadError};
 use crate::ids::Ino;
@@ -87,6 +88,12 @@ pub(super) enum Change {
         name: String,
         last: Last,
     },
+    /// Makes a file or symbolic link as it was in a snapshot.
+    Restore {
+        path: Path,
+        replace: bool,
+        former: Box<Former>,
+    },
     /// Makes or replaces a file.
     WriteFile {
         path: Path,
@@ -126,7 +133,10 @@ impl FileSystem {
     /// Publishes what open files of this link wrote and a change is to find.
     pub(super) fn publish_first(&self, change: &Change) -> Result<()> {
         match change {
-            Change::MakeDir { .. } | Change::Symlink { .. } | Change::WriteFile { .. } => Ok(()),
+            Change::MakeDir { .. }
+            | Change::Symlink { .. }
+            | Change::Restore { .. }
+            | Change::WriteFile { .. } => Ok(()),
             Change::RemoveDir { path, recursive } => self.publish_below(path, Last::Name, *recursive),
             Change::Remove { path } => self.publish_below(path, Last::Name, false),
             Change::Rename { from, .. } => self.publish_below(from, Last::Name, true),
@@ -158,6 +168,7 @@ impl Change {
             | Change::Truncate { path, .. }
             | Change::SetXattr { path, .. }
             | Change::RemoveXattr { path, .. }
+            | Change::Restore { path, .. }
             | Change::WriteFile { path, .. } => (path, path),
             Change::Rename { from, to, .. } | Change::Copy { from, to, .. } => (from, to),
             Change::HardLink { existing, path } => (existing, path),
@@ -170,6 +181,7 @@ impl Change {
             Change::SetXattr { name, value, .. } => name.len() + value.len(),
             Change::RemoveXattr { name, .. } => name.len(),
             Change::Symlink { target, .. } => target.len(),
+            Change::Restore { former, .. } => former.value_len(),
             _ => 0,
         }
     }
@@ -178,7 +190,10 @@ impl Change {
     pub(super) fn inodes(&self) -> usize {
         match self {
             Change::MakeDir { path, .. } => path.names().len(),
-            Change::Symlink { .. } | Change::Copy { .. } | Change::WriteFile { .. } => 1,
+            Change::Symlink { .. }
+            | Change::Copy { .. }
+            | Change::Restore { .. }
+            | Change::WriteFile { .. } => 1,
             _ => 0,
         }
     }
@@ -260,6 +275,16 @@ impl Change {
                 }
                 let op = RemoveXattr { ino: found.ino.0, name: name.clone(), time };
                 of(found.all_hops(), Op::RemoveXattr(op))
+            }
+            Change::Restore { path, replace, former } => {
+                let (parent, name, hops, replaced) = place_for(state, path, *replace, means)?;
+                let mut ops = Vec::new();
+                if let Some(ino) = replaced {
+                    let (parent, name) = (parent.0, name.clone());
+                    ops.push(Op::Unlink(Remove { parent, name, ino: ino.0, time }).wrap());
+                }
+                former.plan(parent, name, Ino(new), time, &mut ops);
+                Ok(Transaction { hops, ops })
             }
             Change::WriteFile { path, mode, extents, size } => {
                 let (hops, create) = create(state, path, *mode, means)?;
@@ -423,27 +448,37 @@ fn copy(
         let what = "it is a directory; make one and copy what is in it";
         return refuse(Status::IsADirectory, what, from);
     }
-    let target = resolve(state, means.root, to, Last::Name)?;
-    let (parent, name, mut hops) = match &target.found {
-        Some(_) if !replace || target.name.is_empty() => {
-            return refuse(Status::Exists, "the target exists already", to);
-        }
-        Some((_, inode)) if inode.kind() == Kind::Directory => {
-            return refuse(Status::IsADirectory, "the target is a directory, what is copied is not", to);
-        }
-        Some(_) if target.must_be_dir() => {
-            return refuse(Status::NotADirectory, "the target ends in '/' but is not a directory", to);
-        }
-        Some(_) => (target.parent, target.name, target.hops),
-        None => {
-            let place = target.vacant(to, false)?;
-            (place.parent, place.name, place.hops)
-        }
-    };
+    let (parent, name, mut hops, _) = place_for(state, to, replace, means)?;
     hops.extend(source.all_hops());
     let ino = means.inos.first().map_or(0, |ino| ino.0);
     let copy = Copy { from: source.ino.0, parent: parent.0, name, ino, replace, time: means.time };
     Ok(Transaction { hops, ops: vec![Op::Copy(copy).wrap()] })
+}
+
+/// The name that a copy gets, the steps to it, and what loses it.
+fn place_for(
+    state: &impl Source,
+    to: &Path,
+    replace: bool,
+    means: &Means<'_>,
+) -> Result<(Ino, String, Vec<Hop>, Option<Ino>), ReadError> {
+    let target = resolve(state, means.root, to, Last::Name)?;
+    match &target.found {
+        Some(_) if !replace || target.name.is_empty() => {
+            refuse(Status::Exists, "the target exists already", to)
+        }
+        Some((_, inode)) if inode.kind() == Kind::Directory => {
+            refuse(Status::IsADirectory, "the target is a directory, what is copied is not", to)
+        }
+        Some(_) if target.must_be_dir() => {
+            refuse(Status::NotADirectory, "the target ends in '/' but is not a directory", to)
+        }
+        Some((ino, _)) => Ok((target.parent, target.name, target.hops, Some(*ino))),
+        None => {
+            let place = target.vacant(to, false)?;
+            Ok((place.parent, place.name, place.hops, None))
+        }
+    }
 }
 
 fn refuse<T>(status: Status, what: &str, path: &Path) -> Result<T, ReadError> {

@@ -7,6 +7,7 @@
 //! - `namespace`: making, moving and removing names; attributes.
 //! - [`batch`]: many changes in one transaction.
 //! - `xattrs`: extended attributes.
+//! - `restore`: what was, from a snapshot.
 //! - `quota`: how much there is and may be.
 //! - [`mod@file`]: files as their user sees them; `open` knows which are open, `handle` what each has written (in
 //!   `segments`), `publish` brings it to the log, `read` brings content from the store, `ahead` before
@@ -25,6 +26,7 @@ mod publish;
 mod quota;
 mod read;
 mod resolve;
+mod restore;
 mod segments;
 mod xattrs;
 
@@ -170,6 +172,7 @@ fn refused(refusal: Refusal, path: &Path) -> Error {
             "the filespace's quota is reached; delete something, or ask an admin to raise it"
         }
         Refusal::TooManyAttributes => "a file has at most 1024 extended attributes, and 1 MiB of them",
+        Refusal::ContentGone => "what it refers to was deleted meanwhile; call again",
         Refusal::TooFragmented => "the file has more than 65536 fragments; copy it by reading and writing",
         _ if status == Status::Internal => {
             let what = format!("a rule of the log was broken ({refusal:?}); please report it");

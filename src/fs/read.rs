@@ -298,11 +298,11 @@ impl Run<'_> {
         };
         let mut bytes = Buffer::new(length as usize);
         match self.link.store().get_range_into(&key, offset, &mut bytes) {
-            Err(error @ StoreError::NotFound { .. }) => {
-                self.link.refresh()?;
-                let live = self.link.read(|state| Ok(state.pack(self.pack)?))?.is_some_and(|p| p.live > 0);
-                Err(if live { error.into() } else { stale(self.pack).caused_by(error) })
-            }
+            Err(error @ StoreError::NotFound { .. }) => Err(if self.link.is_gone(self.pack)? {
+                stale(self.pack).caused_by(error)
+            } else {
+                error.into()
+            }),
             other => Ok(other.map(|()| bytes)?),
         }
     }

@@ -8,7 +8,7 @@ use prost::Message;
 
 use super::ops::{self, AsId, Body, Op, Transaction};
 use super::sessions::forget_sessions;
-use super::source::{Scratch, Source, Stop, Tables};
+use super::source::{Scratch, Source, Stop, Tables, between};
 use super::value::{CheckpointRecord, Counters, Header, Member, Outcome, Pack, Role, Session};
 use super::{Failure, Refusal, key};
 use crate::crypto::account::PublicKeys;
@@ -68,6 +68,12 @@ impl Changes {
     pub fn header(&self) -> Option<Header> {
         let value = self.entries.get(&key::header()[..])?.as_ref()?;
         Header::decode(value.clone()).ok()
+    }
+
+    /// Whether a snapshot was taken at this position.
+    pub fn takes_snapshot(&self, at: Seq) -> bool {
+        let (from, to) = (key::snapshot(at, ""), key::snapshot(at.next(), ""));
+        between(&self.entries, &from, &to).any(|(_, value)| value.is_some())
     }
 }
 
@@ -412,6 +418,9 @@ impl<'a> Judge<'a> {
                 Op::SetQuota(op) => self.set_quota(op)?,
                 Op::NewIncarnation(op) => self.new_incarnation(op)?,
                 Op::AcceptFork(op) => self.accept_fork(op)?,
+                Op::Snapshot(op) => self.take_snapshot(op)?,
+                Op::DropSnapshot(op) => self.drop_snapshot(op)?,
+                Op::Restore(op) => self.restore(op)?,
             }
             self.stay_within_quota(&before)?;
         }
@@ -483,12 +492,13 @@ impl<'a> Judge<'a> {
         if known.is_none() || known != op.state_hash.hash() {
             return Err(Refusal::WrongCheckpoint.into());
         }
-        let latest: Option<CheckpointRecord> = self.scratch.message(&key::checkpoint(), "checkpoint")?;
-        if latest.is_some_and(|c| c.position >= op.position) {
-            return Err(Refusal::WrongCheckpoint.into());
-        }
         if op.manifest.part().is_none() || op.manifest_hash.hash().is_none() {
             return Err(Refusal::Invalid.into());
+        }
+        let serves_snapshot = self.give_to_snapshots(op)?;
+        let latest: Option<CheckpointRecord> = self.scratch.message(&key::checkpoint(), "checkpoint")?;
+        if latest.is_some_and(|c| c.position >= op.position) {
+            return if serves_snapshot { Ok(()) } else { Err(Refusal::WrongCheckpoint.into()) };
         }
         let record = CheckpointRecord {
             position: op.position,

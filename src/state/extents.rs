@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::apply::Judge;
 use super::ops::{AsId, Content, Extent, Punch, Truncate};
 use super::source::Tables;
-use super::value::{Inode, Kind};
+use super::value::{Inode, Kind, Pack};
 use super::{Failure, Refusal, key};
 use crate::crypto::seal::CHUNK_OVERHEAD;
 use crate::ids::{Ino, PackId};
@@ -17,6 +17,15 @@ pub const MAX_FILE_SIZE: u64 = i64::MAX as u64;
 /// The largest block: bytes of a file, and bytes in a pack.
 const MAX_BLOCK: u32 = 4 << 20;
 const MAX_STORED: u32 = MAX_BLOCK + CHUNK_OVERHEAD as u32;
+
+/// When that was published what new extents refer to.
+#[derive(Clone, Copy)]
+enum Published {
+    /// This commit.
+    Now,
+    /// This one or an earlier one.
+    Before,
+}
 
 impl Extent {
     /// Where it ends in the file.
@@ -82,6 +91,15 @@ impl Extent {
 
 impl Judge<'_> {
     pub(super) fn replace(&mut self, op: &Content) -> Result<(), Failure> {
+        self.replace_with(op, Published::Now)
+    }
+
+    /// The content that a file had once.
+    pub(super) fn restore(&mut self, op: &Content) -> Result<(), Failure> {
+        self.replace_with(op, Published::Before)
+    }
+
+    fn replace_with(&mut self, op: &Content, published: Published) -> Result<(), Failure> {
         let (ino, inode) = self.content_target(op.ino)?;
         if op.size > MAX_FILE_SIZE
             || op.extents.last().is_some_and(|e| e.offset.saturating_add(e.length) > op.size)
@@ -89,7 +107,7 @@ impl Judge<'_> {
             return Err(Refusal::TooLarge.into());
         }
         self.cut(ino, 0, u64::MAX)?;
-        self.place(ino, &op.extents, 0)?;
+        self.place(ino, &op.extents, 0, published)?;
         self.resize(ino, inode, op.size, op.time)
     }
 
@@ -98,7 +116,7 @@ impl Judge<'_> {
         for extent in &op.extents {
             self.cut(ino, extent.offset, extent.offset.saturating_add(extent.length))?;
         }
-        self.place(ino, &op.extents, 0)?;
+        self.place(ino, &op.extents, 0, Published::Now)?;
         let end = op.extents.last().map_or(0, Extent::end);
         let size = inode.size.max(end);
         self.resize(ino, inode, size, op.time)
@@ -107,7 +125,7 @@ impl Judge<'_> {
     pub(super) fn append(&mut self, op: &Content) -> Result<u64, Failure> {
         let (ino, inode) = self.content_target(op.ino)?;
         let start = inode.size;
-        self.place(ino, &op.extents, start)?;
+        self.place(ino, &op.extents, start, Published::Now)?;
         let added = op.extents.last().map_or(0, Extent::end);
         let size = start.checked_add(added).filter(|s| *s <= MAX_FILE_SIZE).ok_or(Refusal::TooLarge)?;
         self.resize(ino, inode, size, op.time)?;
@@ -169,8 +187,14 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Puts new extents, which must be sorted, disjoint and in packs of this commit.
-    fn place(&mut self, ino: Ino, extents: &[Extent], base: u64) -> Result<(), Failure> {
+    /// Puts new extents, which must be sorted, disjoint and in packs that may be referred to.
+    fn place(
+        &mut self,
+        ino: Ino,
+        extents: &[Extent],
+        base: u64,
+        published: Published,
+    ) -> Result<(), Failure> {
         let mut end = 0;
         for extent in extents {
             let mut extent = extent.clone();
@@ -189,7 +213,11 @@ impl Judge<'_> {
                 let stored = extent.stored_offset.checked_add(self.inline_base);
                 extent.stored_offset = stored.ok_or(Refusal::Invalid)?;
             }
-            let pack = self.published(id)?.ok_or(Refusal::DeadPack)?;
+            let pack = match (self.published(id)?, published) {
+                (Some(pack), _) => pack,
+                (None, Published::Now) => return Err(Refusal::DeadPack.into()),
+                (None, Published::Before) => self.not_dead(id)?.ok_or(Refusal::ContentGone)?,
+            };
             if u64::from(extent.block) + extent.blocks() > u64::from(pack.blocks) {
                 return Err(Refusal::Invalid.into());
             }
@@ -197,6 +225,11 @@ impl Judge<'_> {
             self.put_extent(ino, extent);
         }
         Ok(())
+    }
+
+    /// The record of a pack that was not dead before this commit. (Until the commit's end it is not, whatever is cut.)
+    fn not_dead(&self, id: PackId) -> Result<Option<Pack>, Failure> {
+        Ok(self.scratch.base().pack(id)?.filter(|pack| pack.live > 0))
     }
 
     pub(super) fn put_extent(&mut self, ino: Ino, extent: Extent) {

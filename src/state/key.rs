@@ -84,6 +84,24 @@ pub fn members() -> (Key, Key) {
     (vec![b'M'], vec![b'M' + 1])
 }
 
+/// A snapshot: [`SnapshotRecord`](super::value::SnapshotRecord).
+pub fn snapshot(at: Seq, name: &str) -> Key {
+    let mut key = prefix(b'N', at.0);
+    key.extend_from_slice(name.as_bytes());
+    key
+}
+
+/// Every snapshot, as a range: the oldest first.
+pub fn snapshots() -> (Key, Key) {
+    (vec![b'N'], vec![b'N' + 1])
+}
+
+/// Position and name in a key that [`snapshot`] made.
+pub fn snapshot_parts(key: &[u8]) -> Option<(Seq, &str)> {
+    let position = u64::from_be_bytes(key.get(1..9)?.try_into().ok()?);
+    Some((Seq(position), std::str::from_utf8(key.get(9..)?).ok()?))
+}
+
 /// A pack that holds live blocks or is not collected yet: [`Pack`](super::value::Pack).
 pub fn pack(id: PackId) -> Key {
     id16(b'P', &id.0)

@@ -4,7 +4,7 @@
 //! - [`key`], [`value`]: what the state consists of.
 //! - [`source`]: reading it, layer over layer.
 //! - [`apply`]: judging a commit; `tree` judges names, [`extents`] content, [`xattrs`] extended attributes, [`copy`]
-//!   copies, `sessions` what ends.
+//!   copies, `sessions` what ends, [`snapshots`] snapshots and what is restored from them.
 //! - [`replica`]: the state at a position, in memory, on top of the parts of a checkpoint.
 //!   `hot` holds what was read or written lately.
 //! - [`part`]: sorted parts, the form in which a checkpoint stores the state.
@@ -20,6 +20,7 @@ pub mod ops;
 pub mod part;
 pub mod replica;
 mod sessions;
+pub mod snapshots;
 pub mod source;
 mod tree;
 pub mod value;
@@ -78,10 +79,14 @@ pub enum Refusal {
     TooFragmented = 20,
     /// The log has a fork that no admin has accepted.
     Forked = 21,
+    /// There are as many snapshots as there may be.
+    TooManySnapshots = 29,
+    /// The content is in a pack that is dead by now.
+    ContentGone = 30,
 }
 
 impl Refusal {
-    const ALL: [Refusal; 21] = [
+    const ALL: [Refusal; 23] = [
         Refusal::StalePath,
         Refusal::Exists,
         Refusal::NotFound,
@@ -103,6 +108,8 @@ impl Refusal {
         Refusal::TooManyAttributes,
         Refusal::TooFragmented,
         Refusal::Forked,
+        Refusal::TooManySnapshots,
+        Refusal::ContentGone,
     ];
 
     /// The refusal with this number.
@@ -122,7 +129,8 @@ impl Refusal {
             Refusal::Denied | Refusal::LastAdmin => Status::AccessDenied,
             Refusal::Deleted => Status::Deleted,
             Refusal::TooLarge | Refusal::TooFragmented => Status::FileTooLarge,
-            Refusal::OverQuota | Refusal::TooManyAttributes => Status::NoSpace,
+            Refusal::OverQuota | Refusal::TooManyAttributes | Refusal::TooManySnapshots => Status::NoSpace,
+            Refusal::ContentGone => Status::Stale,
             Refusal::NoAttribute => Status::NoAttribute,
             Refusal::Forked => Status::LogForked,
             Refusal::BadInode

@@ -96,7 +96,7 @@ impl Transaction {
                     [&mut op.from_parent, &mut op.to_parent, &mut op.ino].into_iter().for_each(change);
                 }
                 Op::SetAttributes(op) => change(&mut op.ino),
-                Op::Replace(op) | Op::Write(op) | Op::Append(op) => change(&mut op.ino),
+                Op::Replace(op) | Op::Write(op) | Op::Append(op) | Op::Restore(op) => change(&mut op.ino),
                 Op::Truncate(op) => change(&mut op.ino),
                 Op::Punch(op) => change(&mut op.ino),
                 Op::SetXattr(op) => change(&mut op.ino),
@@ -110,6 +110,8 @@ impl Transaction {
                 | Op::OpenSession(_)
                 | Op::NewIncarnation(_)
                 | Op::AcceptFork(_)
+                | Op::Snapshot(_)
+                | Op::DropSnapshot(_)
                 | Op::End(_) => {}
             }
         }
@@ -158,7 +160,10 @@ pub struct Hop {
 #[derive(Clone, PartialEq, Message)]
 pub struct Operation {
     /// Which one; absent in no valid body.
-    #[prost(oneof = "Op", tags = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27")]
+    #[prost(
+        oneof = "Op",
+        tags = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,40,41,42"
+    )]
     pub op: Option<Op>,
 }
 
@@ -246,6 +251,16 @@ pub enum Op {
     /// What is behind a fork is trusted again. Admins only.
     #[prost(message, tag = "27")]
     AcceptFork(AcceptFork),
+    /// Gives the state as it is behind this commit a name.
+    #[prost(message, tag = "40")]
+    Snapshot(Snapshot),
+    /// Takes that name away. The one who gave it, and admins.
+    #[prost(message, tag = "41")]
+    DropSnapshot(DropSnapshot),
+    /// Replaces the whole content of a file; what it refers to may be in packs that were published before and are not
+    /// dead.
+    #[prost(message, tag = "42")]
+    Restore(Content),
 }
 
 /// See [`Op::MakeDir`].
@@ -661,6 +676,25 @@ pub struct AcceptFork {
     /// Where the fork is.
     #[prost(uint64, tag = "1")]
     pub position: u64,
+}
+
+/// See [`Op::Snapshot`].
+#[derive(Clone, PartialEq, Message)]
+pub struct Snapshot {
+    /// The name.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// The author's time, nanoseconds since 1970.
+    #[prost(int64, tag = "2")]
+    pub time: i64,
+}
+
+/// See [`Op::DropSnapshot`].
+#[derive(Clone, PartialEq, Message)]
+pub struct DropSnapshot {
+    /// The name.
+    #[prost(string, tag = "1")]
+    pub name: String,
 }
 
 impl Op {

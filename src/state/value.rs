@@ -325,3 +325,20 @@ pub struct CheckpointRecord {
     #[prost(bytes = "bytes", tag = "3")]
     pub manifest_hash: Bytes,
 }
+
+/// A snapshot; its position and name are in the key.
+#[derive(Clone, PartialEq, Message)]
+pub struct SnapshotRecord {
+    /// The account that took it; 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub author: Bytes,
+    /// When, author's time, nanoseconds since 1970.
+    #[prost(int64, tag = "2")]
+    pub time: i64,
+    /// The id of the manifest of an accepted checkpoint of its position, 16 bytes; empty: there is none.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub manifest: Bytes,
+    /// SHA-256 of that manifest object, 32 bytes; empty: there is none.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub manifest_hash: Bytes,
+}

@@ -269,7 +269,7 @@ impl Workspace {
                 format!("account {} has no grant for filespace {name}; ask an admin", self.account.key_id());
             Error::new(Status::AccessDenied, what)
         })?;
-        let keyring = Keyring::new(0, key);
+        let keyring = Arc::new(Keyring::new(0, key));
         let log = self.place.open_log(&filespace_path(id), |slot| {
             survival::is_whole(id, &keyring, &*store, slot).map_err(|e| LogError::Io(e.into()))
         })?;

@@ -14,15 +14,32 @@ pub struct Linked {
     daemon: u64,
     filespace: u64,
     is_relaxed: bool,
+    /// The snapshot that is linked, if it is one.
+    snapshot: Option<String>,
     files: [u64; SLOTS],
 }
 
 impl Linked {
     pub fn new(abi: &Rc<Abi>, url: &str, token: &str, is_relaxed: bool) -> Linked {
         let (abi, url, token, files) = (abi.clone(), url.to_owned(), token.to_owned(), [0; SLOTS]);
-        let mut linked = Linked { abi, url, token, daemon: 0, filespace: 0, is_relaxed, files };
+        let mut linked =
+            Linked { abi, url, token, daemon: 0, filespace: 0, is_relaxed, snapshot: None, files };
         linked.start();
         linked
+    }
+
+    /// A client that sees a snapshot.
+    pub fn at_snapshot(abi: &Rc<Abi>, url: &str, token: &str, name: &str) -> Linked {
+        let (abi, url, token, files) = (abi.clone(), url.to_owned(), token.to_owned(), [0; SLOTS]);
+        let snapshot = Some(name.to_owned());
+        let mut linked =
+            Linked { abi, url, token, daemon: 0, filespace: 0, is_relaxed: false, snapshot, files };
+        linked.start();
+        linked
+    }
+
+    pub fn take_snapshot(&self, name: &str) {
+        self.abi.create_snapshot(self.filespace, name).expect("a snapshot");
     }
 
     fn start(&mut self) {
@@ -30,7 +47,10 @@ impl Linked {
         self.daemon = self.abi.daemon(&settings).expect("a daemon");
         let workspace = self.abi.authenticate(self.daemon, &self.token).expect("a workspace");
         let consistency = if self.is_relaxed { LL_CONSISTENCY_RELAXED } else { LL_CONSISTENCY_STRICT };
-        self.filespace = self.abi.link_as(workspace, "model", consistency).expect("a filespace");
+        self.filespace = match &self.snapshot {
+            Some(name) => self.abi.link_snapshot(workspace, "model", name).expect("a snapshot"),
+            None => self.abi.link_as(workspace, "model", consistency).expect("a filespace"),
+        };
         self.files = [0; SLOTS];
     }
 

@@ -50,6 +50,7 @@ fn run(abi: &Rc<Abi>, seed: u64, clients: usize, calls: u64, is_relaxed: bool) {
     let mut opened: Vec<Opened> = (0..clients).map(|_| Opened::default()).collect();
     let mut real: Vec<Linked> = (0..clients).map(|_| Linked::new(abi, &url, &token, is_relaxed)).collect();
     let mut last = 0;
+    let mut snapshots: Vec<(String, Tree)> = Vec::new();
     for n in 0..calls {
         let client = (random.next_u64() % clients as u64) as usize;
         if is_relaxed && client != last {
@@ -62,6 +63,14 @@ fn run(abi: &Rc<Abi>, seed: u64, clients: usize, calls: u64, is_relaxed: bool) {
         if random.next_u64().is_multiple_of(400) {
             model.reopen();
             real[client].reopen();
+            continue;
+        }
+        if random.next_u64().is_multiple_of(300) {
+            // What it would publish first is published one by one, as the model has it.
+            settle_files(seed, n, &mut model, &mut real[client]);
+            let name = format!("after {n}");
+            real[client].take_snapshot(&name);
+            snapshots.push((name, model.tree.clone()));
             continue;
         }
         let call = source.next();
@@ -97,6 +106,10 @@ fn run(abi: &Rc<Abi>, seed: u64, clients: usize, calls: u64, is_relaxed: bool) {
         drop(real);
     }
     compare(seed, calls, &mut tree, &[Opened::default()], &mut [Linked::new(abi, &url, &token, is_relaxed)]);
+    for (name, mut then) in snapshots {
+        let linked = Linked::at_snapshot(abi, &url, &token, &name);
+        compare(seed, calls, &mut then, &[Opened::default()], &mut [linked]);
+    }
 }
 
 /// Publishes what the open files of a client have; those that cannot are freed.

@@ -95,7 +95,7 @@ impl Place {
             log: log.clone(),
             store: store.clone(),
             account: self.account.clone(),
-            keyring: Keyring::new(0, self.key.clone()),
+            keyring: Arc::new(Keyring::new(0, self.key.clone())),
             runtime: self.runtime.handle().clone(),
         };
         let link = Link::open(parts, options).unwrap();

@@ -100,6 +100,9 @@ impl State {
         self.detached.iter().for_each(|ino| put(key::detached(Ino(*ino)), Vec::new()));
         self.dead.iter().for_each(|(at, id)| put(key::freed(seq(*at), *id), Vec::new()));
         self.closed.iter().for_each(|(at, id)| put(key::expiry(seq(*at), *id), Vec::new()));
+        for ((at, name), record) in &self.snapshots {
+            put(key::snapshot(seq(*at), name), record.encode_to_vec());
+        }
         for (life, last) in &self.lives[..self.lives.len() - 1] {
             put(key::past_life(Incarnation(*life)), PastLife { last: *last }.encode_to_vec());
         }

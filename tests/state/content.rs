@@ -83,7 +83,17 @@ impl Commit<'_> {
         let last = op.extents.last().map_or(0, end);
         refuse_if(op.size > MAX_SIZE || last > u128::from(op.size), Refusal::TooLarge)?;
         self.state.node(ino).cells.clear();
-        self.place(ino, &op.extents, 0)?;
+        self.place(ino, &op.extents, 0, false)?;
+        self.resize(ino, op.size, op.time);
+        Ok(())
+    }
+
+    pub fn restore(&mut self, op: &Content) -> Judged {
+        let ino = self.file(op.ino)?;
+        let last = op.extents.last().map_or(0, end);
+        refuse_if(op.size > MAX_SIZE || last > u128::from(op.size), Refusal::TooLarge)?;
+        self.state.node(ino).cells.clear();
+        self.place(ino, &op.extents, 0, true)?;
         self.resize(ino, op.size, op.time);
         Ok(())
     }
@@ -94,7 +104,7 @@ impl Commit<'_> {
             let range = extent.offset..extent.offset.saturating_add(extent.length);
             self.state.node(ino).cells.retain(|offset, _| !range.contains(offset));
         }
-        let end = self.place(ino, &op.extents, 0)?;
+        let end = self.place(ino, &op.extents, 0, false)?;
         let size = self.state.nodes[&ino].inode.size.max(end);
         self.resize(ino, size, op.time);
         Ok(())
@@ -103,7 +113,7 @@ impl Commit<'_> {
     pub fn append(&mut self, op: &Content) -> Judged<u64> {
         let ino = self.file(op.ino)?;
         let start = self.state.nodes[&ino].inode.size;
-        let end = self.place(ino, &op.extents, start)?;
+        let end = self.place(ino, &op.extents, start, false)?;
         self.resize(ino, start + end, op.time);
         Ok(start)
     }
@@ -141,8 +151,8 @@ impl Commit<'_> {
         (inode.size, inode.version, inode.mtime, inode.ctime) = (size, at, time, time);
     }
 
-    /// Puts extents behind `base`; returns where the last one ends, without it.
-    fn place(&mut self, ino: u64, extents: &[Extent], base: u64) -> Judged<u64> {
+    /// Puts extents behind `base`; returns where the last one ends, without it. `shares`: also in packs of others.
+    fn place(&mut self, ino: u64, extents: &[Extent], base: u64, shares: bool) -> Judged<u64> {
         let mut behind = 0;
         for extent in extents {
             refuse_if(extent.offset < behind || !is_sound(extent), Refusal::Invalid)?;
@@ -159,10 +169,11 @@ impl Commit<'_> {
                 let record = self.own_record();
                 self.state.packs.entry(id).or_insert(record);
             }
-            refuse_if(self.is_old(id), Refusal::DeadPack)?;
-            if !self.state.packs.contains_key(&id) {
-                let record = self.offered(id).ok_or(Refusal::DeadPack)?.clone();
-                self.state.packs.insert(id, record);
+            if self.is_old(id) || !self.state.packs.contains_key(&id) && self.offered(id).is_none() {
+                refuse_if(!shares, Refusal::DeadPack)?;
+                refuse_if(!self.was_alive(id), Refusal::ContentGone)?;
+            } else if let Some(record) = self.offered(id).cloned() {
+                self.state.packs.entry(id).or_insert(record);
             }
             let held = u128::from(self.state.packs[&id].blocks);
             refuse_if(u128::from(extent.block) + blocks(extent) > held, Refusal::Invalid)?;

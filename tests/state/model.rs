@@ -13,7 +13,9 @@ use lucidlink::state::ops::{
     self, Body, Checkpoint, CloseSession, NewIncarnation, NewPack, Op, RevokeMember, SetMember, Transaction,
 };
 use lucidlink::state::replica::Birth;
-use lucidlink::state::value::{CheckpointRecord, Inode, Kind, Member, Outcome, Pack, Role, Session};
+use lucidlink::state::value::{
+    CheckpointRecord, Inode, Kind, Member, Outcome, Pack, Role, Session, SnapshotRecord,
+};
 use lucidlink::state::{Refusal, WINDOW};
 
 use super::content::Cell;
@@ -47,6 +49,8 @@ pub struct State {
     /// By the position where they were closed.
     pub closed: BTreeSet<(u64, SessionId)>,
     pub checkpoint: Option<CheckpointRecord>,
+    /// By position and name.
+    pub snapshots: BTreeMap<(u64, String), SnapshotRecord>,
     pub fork: u64,
     /// The lives of the log, each with the last slot that the next one has of it; the last of them goes on.
     pub lives: Vec<([u8; 16], u64)>,
@@ -218,6 +222,11 @@ impl<'a> Commit<'a> {
         }
     }
 
+    /// Whether a pack was there before this commit, and not dead.
+    pub fn was_alive(&self, id: PackId) -> bool {
+        self.model.state.live().contains_key(&id)
+    }
+
     /// Whether a pack was there before this commit.
     pub fn is_old(&self, id: PackId) -> bool {
         self.model.state.packs.contains_key(&id)
@@ -295,6 +304,9 @@ impl<'a> Commit<'a> {
                 Ok(())
             }
             Op::NewIncarnation(op) => self.new_incarnation(op),
+            Op::Snapshot(op) => self.take_snapshot(op),
+            Op::DropSnapshot(op) => self.drop_snapshot(op),
+            Op::Restore(op) => self.restore(op),
             Op::AcceptFork(op) => {
                 self.admins_only()?;
                 refuse_if(self.state.fork == 0 || self.state.fork != op.position, Refusal::NotFound)?;
@@ -346,7 +358,7 @@ impl<'a> Commit<'a> {
         self.model.history[position as usize].1
     }
 
-    fn admins_only(&self) -> Judged {
+    pub fn admins_only(&self) -> Judged {
         let now = self.state.members.get(&self.envelope.key_id).map(Member::role);
         refuse_if(self.role != Role::Admin || now != Some(Role::Admin), Refusal::Denied)
     }
@@ -414,9 +426,14 @@ impl<'a> Commit<'a> {
 
     fn checkpoint(&mut self, op: &Checkpoint) -> Judged {
         let (_, hash) = self.model.remembered(op.position).ok_or(Refusal::WrongCheckpoint)?;
-        let newest = self.state.checkpoint.as_ref().is_none_or(|c| c.position < op.position);
-        refuse_if(hash.0 != op.state_hash[..] || !newest, Refusal::WrongCheckpoint)?;
+        refuse_if(hash.0 != op.state_hash[..], Refusal::WrongCheckpoint)?;
         refuse_if((op.manifest.len(), op.manifest_hash.len()) != (16, 32), Refusal::Invalid)?;
+        let has_served = self.serve_snapshots(op);
+        let newest = self.state.checkpoint.as_ref().is_none_or(|c| c.position < op.position);
+        refuse_if(!newest && !has_served, Refusal::WrongCheckpoint)?;
+        if !newest {
+            return Ok(());
+        }
         self.state.checkpoint = Some(CheckpointRecord {
             position: op.position,
             manifest: op.manifest.clone(),

@@ -18,7 +18,7 @@ impl Commits {
     pub fn operation(&mut self, commit: &Commit<'_>, packs: &[NewPack]) -> Op {
         let time = self.chance.below(1000) as i64 - 20;
         let crowded = commit.state.nodes.len() > 60;
-        match self.chance.below(131) {
+        match self.chance.below(145) {
             0..12 if !crowded => self.make_dir(commit, time),
             0..28 if !crowded => self.create(commit, time),
             28..31 => Op::Symlink(Symlink {
@@ -82,6 +82,9 @@ impl Commits {
             128..130 => Op::AcceptFork(AcceptFork {
                 position: if self.chance.once_in(4) { self.chance.below(9) } else { commit.state.fork },
             }),
+            130..134 => self.take_snapshot(time),
+            134..136 => self.drop_snapshot(commit),
+            136..143 => self.restore(commit, packs, time),
             _ if !commit.is_by_admin() => Op::End(End {}),
             _ => Op::OpenSession(OpenSession {}),
         }
@@ -213,7 +216,7 @@ impl Commits {
         Op::SetQuota(SetQuota { bytes: limit(bytes), entries: limit(entries) })
     }
 
-    fn content(&self, commit: &Commit<'_>, packs: &[NewPack], time: i64) -> Content {
+    pub fn content(&self, commit: &Commit<'_>, packs: &[NewPack], time: i64) -> Content {
         let extents = self.extents(commit, packs);
         Content { ino: self.file(commit), extents, size: 0, time }
     }
@@ -257,7 +260,10 @@ impl Commits {
     }
 
     fn checkpoint(&self, commit: &Commit<'_>) -> Op {
-        let position = (commit.at - 1).saturating_sub(self.chance.below(30));
+        let of_snapshot = self.chance.of(commit.state.snapshots.keys().map(|(at, _)| *at));
+        let of_snapshot = of_snapshot.filter(|at| *at < commit.at && self.chance.once_in(2));
+        let any = (commit.at - 1).saturating_sub(self.chance.below(30));
+        let position = of_snapshot.unwrap_or(any);
         let mut announced = Checkpoint {
             position,
             state_hash: Bytes::copy_from_slice(&commit.hash_at(position).0),

@@ -12,6 +12,7 @@ use lucidlink::ffi::error::ll_error;
 use lucidlink::ffi::file::{ll_buffer, ll_open_options};
 use lucidlink::ffi::filespace::{ll_position, ll_statistics};
 use lucidlink::ffi::fs::ll_entry;
+use lucidlink::ffi::snapshot::ll_snapshot_info;
 use lucidlink::ffi::workspace::ll_link_options;
 use lucidlink::ffi::xattr::ll_xattr;
 
@@ -174,6 +175,59 @@ impl Abi {
         call!(self, workspace::ll_workspace_link_filespace(workspace => u64, &raw const options => *const ll_link_options,
             &raw mut filespace => *mut u64))?;
         Ok(filespace)
+    }
+
+    /// Links a snapshot.
+    pub fn link_snapshot(&self, workspace: u64, name: &str, snapshot: &str) -> Res<u64> {
+        let (name, snapshot, mut filespace) = (c(name), c(snapshot), 0);
+        let mut options: ll_link_options = sized();
+        (options.name, options.snapshot) = (name.as_ptr(), snapshot.as_ptr());
+        call!(self, workspace::ll_workspace_link_filespace(workspace => u64, &raw const options => *const ll_link_options,
+            &raw mut filespace => *mut u64))?;
+        Ok(filespace)
+    }
+
+    pub fn create_snapshot(&self, filespace: u64, name: &str) -> Res<ll_position> {
+        let (name, mut position): (_, ll_position) = (c(name), sized());
+        call!(self, snapshot::ll_filespace_create_snapshot(filespace => u64, name.as_ptr() => *const c_char,
+            &raw mut position => *mut ll_position))?;
+        Ok(position)
+    }
+
+    pub fn delete_snapshot(&self, filespace: u64, name: &str) -> Res<()> {
+        let name = c(name);
+        call!(self, snapshot::ll_filespace_delete_snapshot(filespace => u64, name.as_ptr() => *const c_char))
+    }
+
+    /// Name and position of each.
+    pub fn snapshots(&self, filespace: u64) -> Res<Vec<(String, u64)>> {
+        let (mut list, mut count) = (0, 0);
+        call!(self, snapshot::ll_filespace_snapshots(filespace => u64, &raw mut list => *mut u64))?;
+        call!(self, snapshot::ll_snapshots_count(list => u64, &raw mut count => *mut usize))?;
+        let mut found = Vec::new();
+        for index in 0..count {
+            let mut info: ll_snapshot_info = sized();
+            call!(self, snapshot::ll_snapshots_get(list => u64, index => usize, &raw mut info => *mut ll_snapshot_info))?;
+            // SAFETY: the strings belong to the list, which is alive.
+            let (name, author) = unsafe { (CStr::from_ptr(info.name), CStr::from_ptr(info.author)) };
+            assert!(author.to_bytes().len() == 32 && info.created_ns > 0);
+            found.push((name.to_str().expect("UTF-8").to_owned(), info.seq));
+        }
+        free!(self, snapshot::ll_snapshots_free(list));
+        Ok(found)
+    }
+
+    pub fn restore(
+        &self,
+        filespace: u64,
+        snapshot: &str,
+        path: &str,
+        target: &str,
+        replace: bool,
+    ) -> Res<()> {
+        let (snapshot, path, target) = (c(snapshot), c(path), c(target));
+        call!(self, snapshot::ll_filespace_restore(filespace => u64, snapshot.as_ptr() => *const c_char,
+            path.as_ptr() => *const c_char, target.as_ptr() => *const c_char, u32::from(replace) => u32))
     }
 
     pub fn sync_all(&self, filespace: u64) -> Res<ll_position> {
@@ -363,6 +417,26 @@ impl Abi {
         let path = c(path);
         call!(self, batch::ll_batch_write_file(batch => u64, path.as_ptr() => *const c_char,
             content.as_ptr().cast() => *const c_void, content.len() => usize))
+    }
+
+    pub fn set_times(&self, filespace: u64, path: &str, atime: i64, mtime: i64) -> Res<()> {
+        let path = c(path);
+        call!(self, fs::ll_fs_set_times(filespace => u64, path.as_ptr() => *const c_char,
+            ffi::fs::LL_NOFOLLOW => u32, atime => i64, mtime => i64))
+    }
+
+    pub fn create_account(&self, workspace: u64, name: &str, role: u32) -> Res<String> {
+        let (name, mut token, mut needed) = (c(name), [0u8; 128], 0);
+        let at = token.as_mut_ptr().cast();
+        call!(self, provision::ll_service_account_create(workspace => u64, name.as_ptr() => *const c_char,
+            role => u32, 0 => i64, at => *mut c_char, token.len() => usize, &raw mut needed => *mut usize))?;
+        Ok(CStr::from_bytes_until_nul(&token).unwrap().to_str().unwrap().to_owned())
+    }
+
+    pub fn grant(&self, workspace: u64, filespace: &str, account: &str, role: u32) -> Res<()> {
+        let (filespace, account) = (c(filespace), c(account));
+        call!(self, provision::ll_filespace_grant(workspace => u64, filespace.as_ptr() => *const c_char,
+            account.as_ptr() => *const c_char, role => u32))
     }
 
     pub fn delete_dir(&self, filespace: u64, path: &str, recursive: bool) -> Res<()> {

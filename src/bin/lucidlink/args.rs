@@ -13,7 +13,8 @@ use crate::remote::{Remote, filespace_name};
 use crate::size::{Limit, Size};
 
 const AFTER_HELP: &str = "\
-Files are written NAME:/path: the filespace's name and an absolute path in it.
+Files are written NAME:/path: the filespace's name and an absolute path in it. NAME@SNAPSHOT:/path is the
+path as it was in a snapshot, for commands that read.
 
 Environment:
   LUCIDLINK_WORKSPACE_URL  where the workspace is, unless --url says so. Without both: the folder
@@ -29,7 +30,7 @@ Exit status:
   3  the account is unknown, revoked or expired, or its role does not allow this
   4  what was named does not exist
 
-With --json, listings (ls, tree, du, df, xattr list, account list, filespace list) print one object a line, other commands that
+With --json, listings (ls, tree, du, df, xattr list, snapshot list, account list, filespace list) print one object a line, other commands that
 print something print one object; times are RFC 3339 in UTC, modes octal strings. An error is one line
 on stderr: {\"error\":{\"status\":\"LL_ERR_NOT_FOUND\",\"code\":-401,\"message\":\"...\"}}. Commands that print
 nothing print nothing then, but put, get and cp count what they copied.";
@@ -176,6 +177,14 @@ pub(crate) enum Command {
         #[arg(value_parser = filespace_name)]
         filespace: String,
     },
+    /// Take, list and delete snapshots of filespaces
+    #[command(subcommand)]
+    Snapshot(Snapshot),
+    /// Make a file or tree as it was in a snapshot
+    ///
+    /// Content, mode, owner, times and extended attributes are as they were; what is stored is shared, not
+    /// copied. Directories above the target that are missing are made.
+    Restore(Restore),
     /// Show, set and remove extended attributes; symbolic links are followed
     #[command(subcommand)]
     Xattr(Xattr),
@@ -251,6 +260,49 @@ pub(crate) enum Filespace {
         /// Where the fork is, as `filespace fork` prints it
         position: u64,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Snapshot {
+    /// Take a snapshot: what is in the filespace now can be read later as NAME@SNAPSHOT:/path
+    ///
+    /// It costs nothing to take. What is in it takes room until it is deleted.
+    Create {
+        /// The filespace's name
+        #[arg(value_parser = filespace_name)]
+        filespace: String,
+        /// The snapshot's name: no control characters, '/', ':' or '@'
+        name: String,
+    },
+    /// Print when each was taken, by whom, and its name, separated by tabs
+    List {
+        /// The filespace's name
+        #[arg(value_parser = filespace_name)]
+        filespace: String,
+    },
+    /// Delete a snapshot; who took it may, and admins of the filespace
+    Delete {
+        /// The filespace's name
+        #[arg(value_parser = filespace_name)]
+        filespace: String,
+        /// The snapshot's name
+        name: String,
+    },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Restore {
+    /// Replace a file or symbolic link that is there, merge into a directory that is there
+    ///
+    /// What is in the directory and was not in the snapshot stays.
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// What to restore
+    #[arg(value_name = "NAME@SNAPSHOT:/PATH")]
+    pub(crate) from: Remote,
+    /// The path that it gets, in the same filespace; without it: the one that it had
+    #[arg(value_name = "/TARGET")]
+    pub(crate) target: Option<String>,
 }
 
 #[derive(Subcommand)]

@@ -14,15 +14,18 @@ use crate::args::{Common, Cp};
 use crate::copy::{Count, THREADS, Trouble, child, make_parents, parent};
 use crate::names::Names;
 use crate::output::Failure;
-use crate::session::{Purpose, in_filespace};
-use crate::work;
+use crate::session::{Purpose, where_it_is};
+use crate::{snapshot, work};
 
 pub(crate) fn cp(common: &Common, cp: &Cp) -> Result<(), Failure> {
     if cp.from.filespace != cp.to.filespace {
         let what = "cp works inside one filespace; use get and put to copy between two";
         return Err(Failure::Usage(what.to_owned()));
     }
-    in_filespace(common, &cp.from.filespace, Purpose::Copying, |fs| {
+    if cp.from.snapshot.is_some() {
+        return snapshot::restore_copy(common, &cp.from, &cp.to, cp.recursive);
+    }
+    where_it_is(common, &cp.to, Purpose::Copying, |fs| {
         let (names, count) = (Names::new(), Count::new(common));
         let copy = Copy { fs, count, folders: Mutex::default(), names };
         copy.run(cp)

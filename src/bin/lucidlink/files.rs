@@ -12,7 +12,7 @@ use crate::args::{Common, Ln, Ls, Mv, Rm, Truncate};
 use crate::copy::{child, pieces};
 use crate::output::{Failure, Output};
 use crate::remote::Remote;
-use crate::session::{Purpose, in_filespace};
+use crate::session::{Purpose, where_it_is};
 use crate::time::{rfc3339, rfc3339_seconds};
 
 /// Permission bits of directories that this tool makes.
@@ -22,7 +22,7 @@ pub(crate) const FILE_MODE: u32 = 0o644;
 
 pub(crate) fn ls(common: &Common, ls: &Ls) -> Result<(), Failure> {
     let path = &ls.at.path;
-    in_filespace(common, &ls.at.filespace, Purpose::Reading, |fs| {
+    where_it_is(common, &ls.at, Purpose::Reading, |fs| {
         let entry = fs.entry(path, false)?;
         let is_directory = match entry.kind {
             Kind::Symlink => fs.exists(path, Kind::Directory)?,
@@ -67,7 +67,7 @@ fn print(common: &Common, long: bool, listed: &[(Entry, Option<String>)]) -> Res
 }
 
 pub(crate) fn stat(common: &Common, at: &Remote) -> Result<(), Failure> {
-    in_filespace(common, &at.filespace, Purpose::Reading, |fs| {
+    where_it_is(common, at, Purpose::Reading, |fs| {
         let entry = fs.entry(&at.path, false)?;
         let target = match entry.kind {
             Kind::Symlink => Some(fs.read_symlink(&at.path)?),
@@ -88,7 +88,7 @@ pub(crate) fn stat(common: &Common, at: &Remote) -> Result<(), Failure> {
 }
 
 pub(crate) fn cat(common: &Common, at: &Remote) -> Result<(), Failure> {
-    in_filespace(common, &at.filespace, Purpose::Reading, |fs| print_file(fs, &at.path))
+    where_it_is(common, at, Purpose::Reading, |fs| print_file(fs, &at.path))
 }
 
 /// A file's content on stdout.
@@ -100,12 +100,12 @@ pub(crate) fn print_file(fs: &Arc<FileSystem>, path: &Path) -> Result<(), Failur
 }
 
 pub(crate) fn mkdir(common: &Common, at: &Remote) -> Result<(), Failure> {
-    in_filespace(common, &at.filespace, Purpose::Writing, |fs| Ok(fs.create_dir(&at.path, DIRECTORY_MODE)?))
+    where_it_is(common, at, Purpose::Writing, |fs| Ok(fs.create_dir(&at.path, DIRECTORY_MODE)?))
 }
 
 pub(crate) fn rm(common: &Common, rm: &Rm) -> Result<(), Failure> {
     let path = &rm.at.path;
-    in_filespace(common, &rm.at.filespace, Purpose::Writing, |fs| {
+    where_it_is(common, &rm.at, Purpose::Writing, |fs| {
         match (fs.entry(path, false)?.kind, rm.recursive) {
             (Kind::Directory, true) => fs.delete_dir(path, true)?,
             (Kind::Directory, false) => {
@@ -119,40 +119,38 @@ pub(crate) fn rm(common: &Common, rm: &Rm) -> Result<(), Failure> {
 }
 
 pub(crate) fn mv(common: &Common, mv: &Mv) -> Result<(), Failure> {
-    if mv.from.filespace != mv.to.filespace {
+    if !mv.from.is_beside(&mv.to) {
         let what = "mv works inside one filespace; use get and put to move between two";
         return Err(Failure::Usage(what.to_owned()));
     }
     let (from, to) = (&mv.from.path, &mv.to.path);
-    in_filespace(common, &mv.from.filespace, Purpose::Writing, |fs| Ok(fs.rename(from, to, true)?))
+    where_it_is(common, &mv.from, Purpose::Writing, |fs| Ok(fs.rename(from, to, true)?))
 }
 
 pub(crate) fn ln(common: &Common, ln: &Ln) -> Result<(), Failure> {
     let at = &ln.at;
     if ln.symbolic {
-        return in_filespace(common, &at.filespace, Purpose::Writing, |fs| {
-            Ok(fs.create_symlink(&ln.target, &at.path)?)
-        });
+        return where_it_is(common, at, Purpose::Writing, |fs| Ok(fs.create_symlink(&ln.target, &at.path)?));
     }
     let existing = match ln.target.starts_with('/') {
         true => Path::parse(&ln.target).map_err(|e| Failure::Usage(format!("TARGET: {e}")))?,
         false => {
             let target: Remote =
                 ln.target.parse().map_err(|e| Failure::Usage(format!("TARGET {:?}: {e}", ln.target)))?;
-            if target.filespace != at.filespace {
+            if !target.is_beside(at) {
                 let what = "a file has its names in one filespace; use -s for a link that holds a text";
                 return Err(Failure::Usage(what.to_owned()));
             }
             target.path
         }
     };
-    in_filespace(common, &at.filespace, Purpose::Writing, |fs| Ok(fs.create_hard_link(&existing, &at.path)?))
+    where_it_is(common, at, Purpose::Writing, |fs| Ok(fs.create_hard_link(&existing, &at.path)?))
 }
 
 pub(crate) fn touch(common: &Common, at: &Remote) -> Result<(), Failure> {
     let now = Some(Env::system().clock.now());
     let times = Attributes { atime: now, mtime: now, ..Attributes::default() };
-    in_filespace(common, &at.filespace, Purpose::Writing, |fs| {
+    where_it_is(common, at, Purpose::Writing, |fs| {
         match fs.set_attributes(&at.path, times, true) {
             // To append makes what is missing and harms nothing that somebody else made meanwhile.
             Err(e) if e.status() == Status::NotFound => {
@@ -165,7 +163,7 @@ pub(crate) fn touch(common: &Common, at: &Remote) -> Result<(), Failure> {
 
 pub(crate) fn truncate(common: &Common, truncate: &Truncate) -> Result<(), Failure> {
     let at = &truncate.at;
-    in_filespace(common, &at.filespace, Purpose::Writing, |fs| Ok(fs.truncate(&at.path, truncate.size.0)?))
+    where_it_is(common, at, Purpose::Writing, |fs| Ok(fs.truncate(&at.path, truncate.size.0)?))
 }
 
 /// What JSON tells about an entry, and `stat`.

@@ -25,7 +25,7 @@ use crate::files::print_file;
 use crate::names::Names;
 use crate::output::{Failure, local};
 use crate::scratch::{Scratch, remove_on_signals};
-use crate::session::{Purpose, in_filespace};
+use crate::session::{Purpose, where_it_is};
 use crate::work;
 
 pub(crate) fn get(common: &Common, get: &Get) -> Result<(), Failure> {
@@ -34,7 +34,7 @@ pub(crate) fn get(common: &Common, get: &Get) -> Result<(), Failure> {
         return Err(Failure::Usage("standard output takes one file; leave out -r".to_owned()));
     }
     remove_on_signals();
-    in_filespace(common, &get.remote.filespace, Purpose::Reading, |fs| {
+    where_it_is(common, &get.remote, Purpose::Reading, |fs| {
         if to_stdout {
             return print_file(fs, &get.remote.path);
         }

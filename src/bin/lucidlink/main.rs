@@ -6,6 +6,7 @@
 //! - [`provision`]: workspaces, filespaces, accounts, grants.
 //! - [`files`]: looking at files; making, moving and removing names.
 //! - [`walk`]: looking at whole trees; [`usage`]: how much there is; [`xattr`]: extended attributes.
+//! - [`snapshot`]: snapshots, and what is restored from them.
 //! - [`put`], [`get`], [`cp`]: copying; [`copy`] is what they share, [`work`] their threads, [`names`] files with
 //!   several names, [`attributes`] extended attributes of local files, [`scratch`] local files that are not
 //!   whole yet.
@@ -27,6 +28,7 @@ mod remote;
 mod scratch;
 mod session;
 mod size;
+mod snapshot;
 mod time;
 mod usage;
 mod walk;
@@ -67,6 +69,8 @@ fn main() -> ExitCode {
         Command::Df { filespace } => usage::df(common, filespace.as_deref()),
         Command::Quota(quota) => usage::quota(common, quota),
         Command::Sync { filespace } => usage::sync(common, filespace),
+        Command::Snapshot(command) => snapshot::snapshot(common, command),
+        Command::Restore(restore) => snapshot::restore(common, restore),
         Command::Xattr(command) => xattr::xattr(common, command),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { folder } => manual::pages(folder),

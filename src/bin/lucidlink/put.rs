@@ -24,7 +24,7 @@ use crate::copy::{Count, Kept, THREADS, Trouble, child, data_pieces, make_parent
 use crate::files::FILE_MODE;
 use crate::names::Names;
 use crate::output::{Failure, local};
-use crate::session::{Purpose, in_filespace};
+use crate::session::{Purpose, where_it_is};
 use crate::work;
 
 /// As LOCAL: standard input.
@@ -40,7 +40,7 @@ pub(crate) fn put(common: &Common, put: &Put) -> Result<(), Failure> {
     if put.recursive && put.local == LocalPath::new(STDIN) {
         return Err(Failure::Usage("standard input is one file; leave out -r".to_owned()));
     }
-    in_filespace(common, &put.remote.filespace, Purpose::Copying, |fs| {
+    where_it_is(common, &put.remote, Purpose::Copying, |fs| {
         let (names, count) = (Names::new(), Count::new(common));
         let filespace = &put.remote.filespace;
         let copy = Copy { fs, filespace, count, folders: Mutex::default(), names, large: Mutex::new(()) };

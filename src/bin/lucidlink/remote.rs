@@ -1,5 +1,6 @@
-//! `NAME:/path`: a path in a filespace, and names of filespaces by themselves.
+//! `NAME:/path` and `NAME@SNAPSHOT:/path`: a path in a filespace, and names of filespaces by themselves.
 
+use std::fmt;
 use std::str::FromStr;
 
 use lucidlink::fs::Path;
@@ -18,7 +19,25 @@ pub(crate) fn filespace_name(text: &str) -> Result<String, String> {
 pub(crate) struct Remote {
     /// The filespace's name.
     pub(crate) filespace: String,
+    /// The snapshot's name, if it is a path in one.
+    pub(crate) snapshot: Option<String>,
     pub(crate) path: Path,
+}
+
+impl Remote {
+    /// Whether it is in the same filespace as another one, and in the same snapshot of it or none.
+    pub(crate) fn is_beside(&self, other: &Remote) -> bool {
+        self.filespace == other.filespace && self.snapshot == other.snapshot
+    }
+}
+
+impl fmt::Display for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.snapshot {
+            None => write!(f, "{}:{}", self.filespace, self.path.text()),
+            Some(snapshot) => write!(f, "{}@{snapshot}:{}", self.filespace, self.path.text()),
+        }
+    }
 }
 
 impl FromStr for Remote {
@@ -34,7 +53,13 @@ impl FromStr for Remote {
         if filespace.is_empty() {
             return Err("it names no filespace; write NAME:/path".to_owned());
         }
+        // Nor does it contain an '@'.
+        let (filespace, snapshot) = match filespace.split_once('@') {
+            Some((_, "")) => return Err("it names no snapshot; write NAME@SNAPSHOT:/path".to_owned()),
+            Some((filespace, snapshot)) => (filespace, Some(snapshot.to_owned())),
+            None => (filespace, None),
+        };
         let path = Path::parse(path).map_err(|e| e.to_string())?;
-        Ok(Remote { filespace: filespace.to_owned(), path })
+        Ok(Remote { filespace: filespace.to_owned(), snapshot, path })
     }
 }

@@ -14,6 +14,7 @@ use lucidlink::workspace::{Location, Workspace};
 
 use crate::args::Common;
 use crate::output::Failure;
+use crate::remote::Remote;
 
 /// For content in memory, in MB. A copy reads every block once: a larger cache would only be larger.
 const MEMORY_LIMIT: &str = "128";
@@ -28,7 +29,7 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    fn request(self) -> LinkRequest {
+    pub(crate) fn request(self) -> LinkRequest {
         match self {
             Purpose::Reading => LinkRequest { read_only: true, ..LinkRequest::strict() },
             Purpose::Writing => LinkRequest::strict(),
@@ -81,9 +82,34 @@ pub(crate) fn in_filespace(
     purpose: Purpose,
     work: impl FnOnce(&Arc<FileSystem>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    linked(common, name, purpose.request(), |_, fs| work(fs))
+}
+
+/// The same of a filespace or snapshot that a path is in.
+pub(crate) fn where_it_is(
+    common: &Common,
+    at: &Remote,
+    purpose: Purpose,
+    work: impl FnOnce(&Arc<FileSystem>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let request = match &at.snapshot {
+        None => purpose.request(),
+        Some(name) if purpose == Purpose::Reading => purpose.request().snapshot(name.clone()),
+        Some(_) => return Err(Failure::Usage(format!("{at}: a snapshot cannot be changed"))),
+    };
+    linked(common, &at.filespace, request, |_, fs| work(fs))
+}
+
+/// Links a filespace for a piece of work that needs its workspace too.
+pub(crate) fn linked(
+    common: &Common,
+    name: &str,
+    request: LinkRequest,
+    work: impl FnOnce(&Workspace, &Arc<FileSystem>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     with_daemon(common, |daemon, workspace| {
         let id = workspace.filespace_named(name)?.id;
-        work(daemon.link(workspace, id, purpose.request())?.fs())
+        work(workspace, daemon.link(workspace, id, request)?.fs())
     })
 }
 

@@ -11,7 +11,7 @@ use crate::copy::child;
 use crate::files::fields;
 use crate::output::{Failure, Output};
 use crate::remote::Remote;
-use crate::session::{Purpose, in_filespace};
+use crate::session::{Purpose, where_it_is};
 
 /// A directory whose entries are being printed.
 struct Level {
@@ -23,7 +23,7 @@ struct Level {
 }
 
 pub(crate) fn tree(common: &Common, at: &Remote) -> Result<(), Failure> {
-    in_filespace(common, &at.filespace, Purpose::Reading, |fs| {
+    where_it_is(common, at, Purpose::Reading, |fs| {
         let level = |path: Path, indent: String| -> Result<Level, Failure> {
             let mut entries = fs.read_dir(&path)?;
             entries.reverse();
@@ -32,7 +32,7 @@ pub(crate) fn tree(common: &Common, at: &Remote) -> Result<(), Failure> {
         let mut levels = vec![level(at.path.clone(), String::new())?];
         let mut out = Output::new();
         if !common.json {
-            out.line(&out.name(&format!("{}:{}", at.filespace, at.path.text())))?;
+            out.line(&out.name(&at.to_string()))?;
         }
         while let Some(here) = levels.last_mut() {
             let Some(entry) = here.entries.pop() else {
@@ -73,7 +73,7 @@ struct Sum {
 
 pub(crate) fn du(common: &Common, du: &Du) -> Result<(), Failure> {
     let path = &du.at.path;
-    in_filespace(common, &du.at.filespace, Purpose::Reading, |fs| {
+    where_it_is(common, &du.at, Purpose::Reading, |fs| {
         let entry = fs.entry(path, true)?;
         let mut sums = Vec::new();
         if entry.kind == Kind::Directory {

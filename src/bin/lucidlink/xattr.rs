@@ -7,11 +7,11 @@ use serde_json::json;
 
 use crate::args::{Common, Xattr};
 use crate::output::{Failure, Output};
-use crate::session::{Purpose, in_filespace};
+use crate::session::{Purpose, where_it_is};
 
 pub(crate) fn xattr(common: &Common, command: &Xattr) -> Result<(), Failure> {
     match command {
-        Xattr::Get { at, name } => in_filespace(common, &at.filespace, Purpose::Reading, |fs| {
+        Xattr::Get { at, name } => where_it_is(common, at, Purpose::Reading, |fs| {
             let value = fs.xattr(&at.path, name, true)?;
             let mut out = Output::new();
             match common.json {
@@ -25,10 +25,10 @@ pub(crate) fn xattr(common: &Common, command: &Xattr) -> Result<(), Failure> {
             }
             out.finish()
         }),
-        Xattr::Set { at, name, value } => in_filespace(common, &at.filespace, Purpose::Writing, |fs| {
+        Xattr::Set { at, name, value } => where_it_is(common, at, Purpose::Writing, |fs| {
             Ok(fs.set_xattr(&at.path, name, value.as_bytes(), XattrMode::Either, true)?)
         }),
-        Xattr::List(one) => in_filespace(common, &one.at.filespace, Purpose::Reading, |fs| {
+        Xattr::List(one) => where_it_is(common, &one.at, Purpose::Reading, |fs| {
             let mut out = Output::new();
             for xattr in fs.list_xattrs(&one.at.path, true)? {
                 match common.json {
@@ -38,9 +38,9 @@ pub(crate) fn xattr(common: &Common, command: &Xattr) -> Result<(), Failure> {
             }
             out.finish()
         }),
-        Xattr::Rm { at, name } => in_filespace(common, &at.filespace, Purpose::Writing, |fs| {
-            Ok(fs.remove_xattr(&at.path, name, true)?)
-        }),
+        Xattr::Rm { at, name } => {
+            where_it_is(common, at, Purpose::Writing, |fs| Ok(fs.remove_xattr(&at.path, name, true)?))
+        }
     }
 }
 
