@@ -165,7 +165,7 @@
 #define LL_TOKEN_SIZE 128
 
 /**
- * Restoring: a file or symbolic link that has the target's name loses it, and a directory is merged into.
+ * Restoring: a file or symbolic link that has the new name loses it, and a directory is merged into.
  */
 #define LL_RESTORE_REPLACE 1
 
@@ -2199,7 +2199,7 @@ void ll_filespace_free(ll_filespace handle);
 /**
  * Takes a snapshot: the filespace as it is now can be read later, whatever becomes of it. All that was acknowledged
  * before is in it, and what open files of this link wrote, which is published first. It costs one commit, whatever
- * there is; from then on, what is in it takes room until it is deleted.
+ * there is; from then on, what is in it takes room until it is deleted. A filespace has at most 4096.
  *
  * @param filespace The filespace.
  * @param name The snapshot's name, which no other one of the filespace has: 1 to 255 bytes, no control character, none
@@ -2208,7 +2208,7 @@ void ll_filespace_free(ll_filespace handle);
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED,
- * LL_ERR_EXISTS, LL_ERR_NO_SPACE (there are 4096), what publishing a file can fail with. @since 0.1.0
+ * LL_ERR_EXISTS, what publishing a file can fail with. @since 0.1.0
  */
 LL_API
 ll_status ll_filespace_create_snapshot(ll_filespace filespace,
@@ -2299,27 +2299,27 @@ void ll_snapshot_info_init(struct ll_snapshot_info *info);
  * Makes a file, symbolic link, or directory with all that is below it, as it was in a snapshot: content, mode, owner,
  * times (but ctime and btime), extended attributes, names of one file. It shares what is stored, as ll_fs_copy does;
  * only content that nothing but snapshots refers to any more is read and written anew. A symbolic link at the end of
- * either path is not followed. Directories above the target that are missing are made. In any mode the outcome is that
+ * either path is not followed. Directories above `to` that are missing are made. In any mode the outcome is that
  * of the log. A file is restored as a whole or not at all. Of a directory, what was restored before a failure stays; the
- * same call with LL_RESTORE_REPLACE goes on.
+ * same call with LL_RESTORE_REPLACE goes on. If the snapshot is deleted meanwhile, it may fail with LL_ERR_STALE.
  *
  * @param filespace The filespace.
  * @param snapshot The snapshot's name.
- * @param path What to restore, as it was called then.
- * @param target The path that it gets.
+ * @param from What to restore, as it was called then.
+ * @param to The path that it gets.
  * @param flags 0 or LL_RESTORE_REPLACE. With it, what is in a directory and was not in the snapshot stays.
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: while it reads and writes; on log and store at most network.timeout each time.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_UNSUPPORTED_OPTION, LL_ERR_INVALID_PATH,
  * LL_ERR_NAME_TOO_LONG, LL_ERR_NOT_LINKED, LL_ERR_NOT_FOUND (the snapshot, or the path in it), LL_ERR_READ_ONLY,
- * LL_ERR_ACCESS_DENIED, LL_ERR_EXISTS, LL_ERR_IS_A_DIRECTORY, LL_ERR_NOT_A_DIRECTORY, LL_ERR_NO_SPACE (the quota),
- * LL_ERR_STALE (the snapshot was deleted meanwhile). @since 0.1.0
+ * LL_ERR_ACCESS_DENIED, LL_ERR_EXISTS, LL_ERR_IS_A_DIRECTORY, LL_ERR_NOT_A_DIRECTORY, LL_ERR_NO_SPACE (the quota).
+ * @since 0.1.0
  */
 LL_API
 ll_status ll_filespace_restore(ll_filespace filespace,
                                const char *snapshot,
-                               const char *path,
-                               const char *target,
+                               const char *from,
+                               const char *to,
                                uint32_t flags,
                                struct ll_error *err);
 

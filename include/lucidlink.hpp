@@ -373,6 +373,18 @@ struct late_failure {
     std::size_t contents = 0;
 };
 
+/// A snapshot of a filespace. @since 0.1.0
+struct snapshot_info {
+    /// The number of the commit behind which the filespace was as the snapshot has it.
+    std::uint64_t seq = 0;
+    /// When it was taken, nanoseconds since 1970.
+    std::int64_t created_ns = 0;
+    /// Its name.
+    std::string name;
+    /// The key id of the account that took it, 32 hexadecimal digits.
+    std::string author;
+};
+
 /// What there is to know about a configuration key. @since 0.1.0
 struct config_key {
     /// The key.
@@ -415,6 +427,8 @@ struct link_options {
     std::uint32_t max_staleness_ms = 0;
     /// A position as text that the filespace must have reached: one set back is LL_ERR_LOG_ROLLED_BACK. Empty: none.
     std::string at_least;
+    /// A snapshot to link in place of the filespace as it is, read-only. Empty: none.
+    std::string snapshot;
 };
 
 /// A position in a filespace's history. Threads: as any value. @since 0.1.0
@@ -768,6 +782,38 @@ public:
     void set_quota(std::uint64_t bytes, std::uint64_t entries, on_error err LUCIDLINK_OR_THROW) {
         detail::call(err, ll_filespace_set_quota, get(), bytes, entries);
     }
+    /// Takes a snapshot of what was acknowledged before, and of what open files of this link wrote; where
+    /// (ll_filespace_create_snapshot). Threads: any. Blocking: yes.
+    position create_snapshot(std::string_view name, on_error err LUCIDLINK_OR_THROW) {
+        ll_position at = LL_POSITION_INIT;
+        detail::call(err, ll_filespace_create_snapshot, get(), detail::text(name, "name"), &at);
+        return position(at);
+    }
+    /// Deletes a snapshot (ll_filespace_delete_snapshot). Threads: any. Blocking: yes.
+    void delete_snapshot(std::string_view name, on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_filespace_delete_snapshot, get(), detail::text(name, "name"));
+    }
+    /// Its snapshots, the oldest first (ll_filespace_snapshots, ll_snapshots_count, ll_snapshots_get,
+    /// ll_snapshots_free). Threads: any. Blocking: yes.
+    std::vector<snapshot_info> snapshots(on_error err LUCIDLINK_OR_THROW) const {
+        ll_snapshots list = LL_INVALID_HANDLE;
+        const ll_snapshot_info initial = LL_SNAPSHOT_INFO_INIT;
+        const auto convert = [](const ll_snapshot_info& c) {
+            return snapshot_info{c.seq, c.created_ns, c.name, c.author};
+        };
+        if (!detail::call(err, ll_filespace_snapshots, get(), &list)) {
+            return {};
+        }
+        return detail::elements<snapshot_info>(err, detail::handle<&ll_snapshots_free>(list), ll_snapshots_count,
+                                               ll_snapshots_get, initial, convert);
+    }
+    /// Makes a file, symbolic link or directory with all that is below it as it was in a snapshot; `flags`:
+    /// LL_RESTORE_REPLACE or 0 (ll_filespace_restore). Threads: any. Blocking: yes.
+    void restore(std::string_view snapshot, std::string_view from, std::string_view to, std::uint32_t flags,
+                 on_error err LUCIDLINK_OR_THROW) {
+        const detail::text named(snapshot, "snapshot"), has(from, "from");
+        detail::call(err, ll_filespace_restore, get(), named, has, detail::text(to, "to"), flags);
+    }
     /// Ends the link, with the final sync that its sync mode asks for. It is unlinked whatever the sync says
     /// (ll_filespace_unlink). Threads: any. Blocking: yes.
     void unlink(on_error err LUCIDLINK_OR_THROW) { detail::call(err, ll_filespace_unlink, get()); }
@@ -1022,10 +1068,10 @@ public:
     /// Links a filespace (ll_workspace_link_filespace). Threads: any. Blocking: yes.
     filespace link_filespace(const link_options& how, on_error err LUCIDLINK_OR_THROW) {
         const detail::text name(how.name, "name"), id(how.id, "id"), root_path(how.root_path, "root_path");
-        const detail::text at_least(how.at_least, "at_least");
+        const detail::text at_least(how.at_least, "at_least"), snapshot(how.snapshot, "snapshot");
         ll_link_options options = LL_LINK_OPTIONS_INIT;
         ll_filespace linked = LL_INVALID_HANDLE;
-        for (const detail::text* argument : {&name, &id, &root_path, &at_least}) {
+        for (const detail::text* argument : {&name, &id, &root_path, &at_least, &snapshot}) {
             if (!detail::accept(err, *argument)) {
                 return {};
             }
@@ -1039,6 +1085,7 @@ public:
         options.commit = how.commit;
         options.max_staleness_ms = how.max_staleness_ms;
         options.at_least = detail::or_null(at_least);
+        options.snapshot = detail::or_null(snapshot);
         detail::call(err, ll_workspace_link_filespace, get(), &options, &linked);
         return filespace(linked);
     }

@@ -74,7 +74,7 @@ static const struct {
     {"key", "network.timeout"},     {"value", "20"},         {"name", "victim"},   {"new_name", "renamed"},
     {"account", "robot"},           {"filespace", PROJECTS}, {"path", "/file"},    {"from", "/file"},
     {"to", "/moved"},               {"existing", "/file"},   {"target", "file"},   {"mode", "r+"},
-    {"root_path", "/"},             {"text", "0:00000000000000000000000000000000:0000000000000000000000000000000000000000000000000000000000000000"},
+    {"root_path", "/"},             {"snapshot", KEPT},                     {"text", "0:00000000000000000000000000000000:0000000000000000000000000000000000000000000000000000000000000000"},
     {"url", NULL},           {"token", NULL},      {"id", NULL},
 };
 
@@ -114,6 +114,7 @@ static uint64_t good_handle(const char *type, const struct stage *stage)
         {"ll_filespaces", stage->filespaces},   {"ll_accounts", stage->accounts},
         {"ll_late_failures", stage->failures},  {"ll_dir", stage->dir},
         {"ll_xattrs", stage->xattrs},           {"ll_batch", stage->batch},
+        {"ll_snapshots", stage->snapshots},
     };
     size_t n;
     for (n = 0; n < sizeof handles / sizeof *handles; n++)
@@ -230,7 +231,7 @@ static int spoil_handle(union argument *value, const struct parameter *parameter
 {
     static const char *const types[] = {"ll_config", "ll_daemon",  "ll_workspace",  "ll_filespace",
                                         "ll_file",   "ll_entries", "ll_filespaces", "ll_accounts",
-                                        "ll_late_failures", "ll_dir", "ll_xattrs", "ll_batch"};
+                                        "ll_late_failures", "ll_dir", "ll_xattrs", "ll_batch", "ll_snapshots"};
     uint64_t good = good_handle(parameter->type, stage);
     uint64_t bad[] = {0, stage->stale, UINT64_MAX, 1, good ^ UINT64_C(1) << 63, good + (UINT64_C(1) << 32),
                       good ^ 1, good | UINT32_MAX, good & UINT32_MAX, random_next(random),

@@ -10,7 +10,7 @@
 #include "lucidlink.h"
 
 #define MAX_PARAMETERS 8
-#define MAX_STRINGS 4
+#define MAX_STRINGS 5
 
 enum kind {
     NUMBER,     /* an integer, signed or not */

@@ -83,6 +83,10 @@ void stage_restore(struct stage *stage)
         ll_batch_free(stage->batch);
         MUST(ll_batch_new(stage->session.fs, &stage->batch, ERR));
     }
+    if (ll_snapshots_count(stage->snapshots, &count, ERR) != LL_OK) {
+        ll_filespace_create_snapshot(stage->session.fs, KEPT, NULL, NULL); /* or it is there */
+        MUST(ll_filespace_snapshots(stage->session.fs, &stage->snapshots, ERR));
+    }
     if (ll_xattrs_count(stage->xattrs, &count, ERR) != LL_OK)
         MUST(ll_fs_list_xattr(stage->session.fs, "/file", 0, &stage->xattrs, ERR));
 }
@@ -97,6 +101,7 @@ void stage_end(struct stage *stage)
     ll_dir_free(stage->dir);
     ll_xattrs_free(stage->xattrs);
     ll_batch_free(stage->batch);
+    ll_snapshots_free(stage->snapshots);
     ll_config_free(stage->config);
     session_close(&stage->session);
 }

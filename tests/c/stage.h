@@ -4,6 +4,9 @@
 
 #include "world.h"
 
+/* A snapshot that every stage has. */
+#define KEPT "kept"
+
 /* A running daemon and one live handle of every kind, made again when a call has ended them. */
 struct stage {
     const struct world *world;
@@ -17,6 +20,7 @@ struct stage {
     ll_dir dir;
     ll_xattrs xattrs;
     ll_batch batch;
+    ll_snapshots snapshots;
     ll_file stale; /* was alive once */
 };
 

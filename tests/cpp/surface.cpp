@@ -178,6 +178,27 @@ static void late_failures(test_session& session, const test_world& world) {
     relaxed.unlink();
 }
 
+static void snapshots(test_session& session) {
+    session.fs.write_file("/kept", "as it was");
+    const lucidlink::position at = session.fs.create_snapshot("s");
+    session.fs.write_file("/kept", "changed");
+    const auto all = session.fs.snapshots();
+    REQUIRE(all.size() == 1);
+    CHECK(all[0].name == "s" && all[0].seq == at.seq() && all[0].author.size() == 32 && all[0].created_ns > 0);
+    lucidlink::link_options options;
+    options.name = PROJECTS;
+    options.snapshot = "s";
+    lucidlink::filespace then = session.workspace.link_filespace(options);
+    CHECK(then.read_file("/kept") == "as it was" && session.fs.read_file("/kept") == "changed");
+    CHECK(thrown_by([&] { then.create_dir("/x"); }).status == LL_ERR_READ_ONLY);
+    then.unlink();
+    session.fs.restore("s", "/kept", "/kept", LL_RESTORE_REPLACE);
+    CHECK(session.fs.read_file("/kept") == "as it was");
+    CHECK(thrown_by([&] { session.fs.restore("s", "/kept", "/kept", 0); }).status == LL_ERR_EXISTS);
+    session.fs.delete_snapshot("s");
+    CHECK(session.fs.snapshots().empty());
+}
+
 int main() {
     {
         const test_world world;
@@ -188,6 +209,7 @@ int main() {
         provisioning(session, world);
         positions(session, world);
         late_failures(session, world);
+        snapshots(session);
         session.daemon.stop();
     }
     return check_end();

@@ -133,7 +133,8 @@ pub(crate) enum Command {
     /// No content is read or written: a copy shares what is stored until one of the two is changed. The copy
     /// of NAME:/FROM is NAME:/TO itself, as with `cp -T`. A file or symbolic link there is replaced, a
     /// directory merged into; directories above it that are missing are made. Attributes and times are
-    /// kept. Symbolic links named as NAME:/FROM are followed.
+    /// kept. Symbolic links named as NAME:/FROM are followed. Out of a snapshot it does what restore --replace
+    /// does: links are copied as links, and nothing is counted.
     Cp(Cp),
     /// Make a directory, and those above it that are missing
     Mkdir(One),
