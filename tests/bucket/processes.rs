@@ -102,3 +102,20 @@ fn what_is_killed_does_no_harm() {
         }
     }
 }
+
+#[test]
+fn a_snapshot_is_read_and_restored_from() {
+    let (world, local) = (&*WORLD, tempfile::tempdir().unwrap());
+    let [tree, then, back] = ["tree", "then", "back"].map(|name| local.path().join(name));
+    make_tree(&tree, 3);
+    world.ok(&["filespace", "create", "kept"]);
+    world.ok(&["put", "-r", text(&tree), "kept:/tree"]);
+    world.ok(&["snapshot", "create", "kept", "s"]);
+    world.ok(&["rm", "-r", "kept:/tree"]);
+    world.ok(&["get", "-r", "kept@s:/tree", text(&then)]);
+    assert_same(&tree, &then);
+    world.ok(&["restore", "kept@s:/tree"]);
+    world.ok(&["get", "-r", "kept:/tree", text(&back)]);
+    assert_same(&tree, &back);
+    assert_eq!(world.ok(&["snapshot", "list", "kept"]).lines().count(), 1);
+}

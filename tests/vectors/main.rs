@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
 
 mod refusals;
+mod snapshots;
 mod verdicts;
 
 use std::collections::BTreeMap;
@@ -163,6 +164,7 @@ fn computed() -> Vec<(String, String)> {
     accounts(&world, &mut vectors);
     seals(&world, &mut vectors);
     log(&world, &mut vectors);
+    snapshots::snapshots(&world, &mut vectors);
     grants(&world, &mut vectors);
     vectors.0
 }
