@@ -6,7 +6,7 @@ use std::path::Path;
 const ABI: u32 = 0;
 
 /// In the order of the header's chapters.
-const CHAPTERS: [&str; 14] = [
+const CHAPTERS: [&str; 15] = [
     "status",
     "error",
     "library",
@@ -21,6 +21,7 @@ const CHAPTERS: [&str; 14] = [
     "file",
     "late",
     "batch",
+    "watch",
 ];
 
 fn main() {

@@ -27,6 +27,7 @@ pub(crate) enum HandleKind {
     Dir = 10,
     Xattrs = 11,
     Batch = 12,
+    Watch = 16,
 }
 
 /// An object that handles of one kind stand for.

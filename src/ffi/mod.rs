@@ -34,6 +34,7 @@ pub mod fs;
 pub mod late;
 pub mod library;
 pub mod provision;
+pub mod watch;
 pub mod workspace;
 pub mod xattr;
 

@@ -17,6 +17,7 @@ use super::genesis::Genesis;
 use super::journal::Place;
 use super::position::Position;
 use super::view::View;
+use super::watch::Watches;
 use crate::content::cache::BlockCache;
 use crate::content::disk::DiskCache;
 use crate::content::store::Store;
@@ -49,6 +50,7 @@ pub struct Link {
     pub(super) committer: Committer,
     freshness: Freshness,
     pub(super) foreign: Foreign,
+    pub(super) watches: Watches,
     pub(super) part_blocks: Arc<PartBlocks>,
     /// Held while a checkpoint is written.
     pub(super) checkpointing: Mutex<()>,
@@ -191,6 +193,7 @@ impl Link {
             committer: Committer::default(),
             freshness: Freshness::default(),
             foreign: Foreign::new(log.durable()?),
+            watches: Watches::default(),
             keyring: Arc::new(keyring),
             genesis,
             env,
@@ -313,6 +316,7 @@ impl Link {
         if !self.shut() {
             return Ok(());
         }
+        self.watches.join();
         if self.broken.read().is_some() {
             self.hand_over_journal();
             return Ok(());
@@ -335,6 +339,7 @@ impl Link {
         let first = !self.closed.swap(true, Ordering::AcqRel);
         if first {
             BlockCache::process().remove_instance(self.instance);
+            self.watches.end(&not_linked());
         }
         first
     }
@@ -347,7 +352,7 @@ impl Link {
     /// Whether it can still be used.
     pub fn check_usable(&self) -> Result<()> {
         if self.closed.load(Ordering::Acquire) {
-            return Err(Error::new(Status::NotLinked, "the filespace is not linked any more; link it again"));
+            return Err(not_linked());
         }
         if let Some(broken) = &*self.broken.read() {
             return Err(Error::new(broken.status, broken.message.clone()));
@@ -492,6 +497,10 @@ impl Link {
         let salt = self.env.random_bytes()?;
         Ok(NewObjectKey { generation, salt, key: self.object_key(generation, &salt, kind, object)? })
     }
+}
+
+fn not_linked() -> Error {
+    Error::new(Status::NotLinked, "the filespace is not linked any more; link it again")
 }
 
 pub(super) fn deleted(name: &str) -> Error {

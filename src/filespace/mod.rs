@@ -14,6 +14,7 @@
 //! - `draft`: what a call wants committed, before it has a place in a commit.
 //! - `durable`: what must reach the disk before the log says so.
 //! - `survival`: whether what a commit refers to has survived power loss.
+//! - [`watch`]: what commits did, told to those who want to know; `replay` tells what happened before.
 //! - [`checkpoint`]: the state written as sorted parts, and read back.
 
 pub mod checkpoint;
@@ -32,8 +33,10 @@ mod pending;
 pub mod position;
 mod recover;
 mod relaxed;
+mod replay;
 pub(crate) mod survival;
 mod view;
+pub mod watch;
 
 pub(crate) use checkpoint::pack_object_key;
 pub use commit::{Author, CommitError, CommitMode, Committed, Unsettled};
@@ -45,3 +48,4 @@ pub(crate) use offer::registration;
 pub use pending::LateFailure;
 pub use position::Position;
 pub use view::{PendingBlocks, View};
+pub use watch::{News, Watch, WatchOptions};

@@ -8,6 +8,7 @@
 //! - [`batch`]: many changes in one transaction.
 //! - `xattrs`: extended attributes.
 //! - `quota`: how much there is and may be.
+//! - `watch`: what happens at a path and below it.
 //! - [`mod@file`]: files as their user sees them; `open` knows which are open, `handle` what each has written (in
 //!   `segments`), `publish` brings it to the log, `read` brings content from the store, `ahead` before
 //!   it is asked for.
@@ -26,6 +27,7 @@ mod quota;
 mod read;
 mod resolve;
 mod segments;
+mod watch;
 mod xattrs;
 
 pub use batch::Batch;
