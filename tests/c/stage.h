@@ -17,6 +17,7 @@ struct stage {
     ll_dir dir;
     ll_xattrs xattrs;
     ll_batch batch;
+    ll_watch watch;
     ll_file stale; /* was alive once */
 };
 
