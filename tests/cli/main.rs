@@ -11,4 +11,5 @@ mod output;
 mod provision;
 mod put;
 mod real;
+mod watch;
 mod world;

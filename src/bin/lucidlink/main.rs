@@ -5,7 +5,8 @@
 //! - [`session`]: the daemon of one command.
 //! - [`provision`]: workspaces, filespaces, accounts, grants.
 //! - [`files`]: looking at files; making, moving and removing names.
-//! - [`walk`]: looking at whole trees; [`usage`]: how much there is; [`xattr`]: extended attributes.
+//! - [`walk`]: looking at whole trees; [`usage`]: how much there is; [`xattr`]: extended attributes; [`watch`]: what
+//!   happens.
 //! - [`put`], [`get`], [`cp`]: copying; [`copy`] is what they share, [`work`] their threads, [`names`] files with
 //!   several names, [`attributes`] extended attributes of local files, [`scratch`] local files that are not
 //!   whole yet.
@@ -30,6 +31,7 @@ mod size;
 mod time;
 mod usage;
 mod walk;
+mod watch;
 mod work;
 mod xattr;
 
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Command::Df { filespace } => usage::df(common, filespace.as_deref()),
         Command::Quota(quota) => usage::quota(common, quota),
         Command::Sync { filespace } => usage::sync(common, filespace),
+        Command::Watch(watch) => watch::watch(common, watch),
         Command::Xattr(command) => xattr::xattr(common, command),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { folder } => manual::pages(folder),

@@ -21,6 +21,16 @@ pub(crate) struct Remote {
     pub(crate) path: Path,
 }
 
+impl Remote {
+    /// The same, or the name alone for all of it.
+    pub(crate) fn or_all(text: &str) -> Result<Remote, String> {
+        match text.contains([':', '/']) || text.is_empty() {
+            true => text.parse(),
+            false => Ok(Remote { filespace: text.to_owned(), path: Path::root() }),
+        }
+    }
+}
+
 impl FromStr for Remote {
     type Err = String;
 

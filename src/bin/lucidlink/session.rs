@@ -81,9 +81,19 @@ pub(crate) fn in_filespace(
     purpose: Purpose,
     work: impl FnOnce(&Arc<FileSystem>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    in_workspace_with(common, name, purpose, |_, fs| work(fs))
+}
+
+/// The same for work that needs the workspace too.
+pub(crate) fn in_workspace_with(
+    common: &Common,
+    name: &str,
+    purpose: Purpose,
+    work: impl FnOnce(&Workspace, &Arc<FileSystem>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     with_daemon(common, |daemon, workspace| {
         let id = workspace.filespace_named(name)?.id;
-        work(daemon.link(workspace, id, purpose.request())?.fs())
+        work(workspace, daemon.link(workspace, id, purpose.request())?.fs())
     })
 }
 
