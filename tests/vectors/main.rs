@@ -1,5 +1,6 @@
 //! The test vectors of `docs/format.md`, which are in `docs/vectors.txt`: the code makes exactly these bytes, and
-//! reads them. So neither the document nor the format can change unnoticed.
+//! reads them. So neither the document nor the format can change unnoticed. When the format is changed on purpose,
+//! `LUCIDLINK_WRITE_VECTORS=1 cargo test --test vectors` writes them anew.
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
 
 mod refusals;
@@ -106,13 +107,24 @@ impl World {
 
     /// A commit of the account in the session `a0 a1 ...`, as it is stored.
     fn commit(&self, replica: &Replica, k: u64, body: &Body, inline: &[&[u8]]) -> Vec<u8> {
-        let session = SessionId(counting(0xa0));
+        self.commit_in(SessionId(counting(0xa0)), replica, k, body, inline)
+    }
+
+    fn commit_in(
+        &self,
+        session: SessionId,
+        replica: &Replica,
+        k: u64,
+        body: &Body,
+        inline: &[&[u8]],
+    ) -> Vec<u8> {
         let salt = counting(0x80 + k as u8);
         let object: Vec<u8> = session.0.iter().copied().chain(k.to_le_bytes()).collect();
         let key = ObjectKey::derive(&self.key, &salt, Kind::Commit, &self.filespace, &object);
         let inline = inline.iter().map(|b| (Codec::None, b.len() as u32, *b));
         let payload = seal_payload(&key, &body.encode_to_vec(), inline).unwrap();
-        self.envelope(replica, k, &payload, salt).encode_signed(&payload, |m| self.account.sign(m))
+        let envelope = Envelope { session, ..self.envelope(replica, k, &payload, salt) };
+        envelope.encode_signed(&payload, |m| self.account.sign(m))
     }
 
     /// The envelope of commit k of the session `a0 a1 ...`.
@@ -183,6 +195,16 @@ impl Vectors {
     /// A vector that was made before.
     fn find(&self, name: &str) -> &str {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| &value[..]).unwrap()
+    }
+
+    /// A slot that the document gives.
+    fn slot(&mut self, name: &str, make: impl FnOnce() -> Vec<u8>) -> Vec<u8> {
+        if is_written_anew() {
+            let made = make();
+            self.bytes(name, &made);
+            return made;
+        }
+        self.given(name)
     }
 
     /// Bytes that the document gives.
@@ -319,7 +341,7 @@ fn log(world: &World, out: &mut Vectors) {
     let transactions = cases.iter().map(|(_, transaction)| transaction.clone()).collect();
     let body = Body { state_hash: hash_of(&replica), packs: vec![], transactions };
     out.bytes("slot.3.body", &body.encode_to_vec());
-    let slot = out.given("slot.3");
+    let slot = out.slot("slot.3", || world.commit(&replica, 3, &body, &[]));
     let (opened, outcomes) = world.apply(&mut replica, &slot);
     assert_eq!(opened, body);
     for ((name, _), outcome) in cases.iter().zip(&outcomes) {
@@ -340,7 +362,7 @@ fn log(world: &World, out: &mut Vectors) {
     let transactions = vec![replace(vec![stale]), replace(vec![]), unlink];
     let body = Body { state_hash: hash_of(&replica), packs: vec![pack, unused], transactions };
     out.bytes("slot.4.body", &body.encode_to_vec());
-    let slot = out.given("slot.4");
+    let slot = out.slot("slot.4", || world.commit(&replica, 4, &body, &[]));
     let (opened, outcomes) = world.apply(&mut replica, &slot);
     let refused: Vec<u32> = outcomes.iter().map(|outcome| outcome.refusal).collect();
     assert_eq!((opened, refused), (body, vec![1, 0, 0]));
@@ -368,7 +390,8 @@ fn lives(world: &World, replica: &mut Replica, out: &mut Vectors) {
     let transactions = [truncate(), accept(4), accept(5), accept(5), truncate()].map(alone).into();
     let body = Body { state_hash: hash_of(replica), packs: vec![], transactions };
     out.bytes("slot.6.body", &body.encode_to_vec());
-    let (opened, outcomes) = world.apply(replica, &out.given("slot.6"));
+    let slot = out.slot("slot.6", || world.commit(replica, 5, &body, &[]));
+    let (opened, outcomes) = world.apply(replica, &slot);
     let refused: Vec<u32> = outcomes.iter().map(|outcome| outcome.refusal).collect();
     assert_eq!((opened, refused), (body, vec![21, 3, 0, 3, 0]));
     state(replica, out);
@@ -384,7 +407,9 @@ fn lives(world: &World, replica: &mut Replica, out: &mut Vectors) {
             .into();
     let body = Body { state_hash: hash_of(replica), packs: vec![], transactions };
     out.bytes("slot.7.body", &body.encode_to_vec());
-    let (opened, outcomes) = world.apply(replica, &out.given("slot.7"));
+    let session = SessionId(counting(0xb0));
+    let slot = out.slot("slot.7", || world.commit_in(session, replica, 1, &body, &[]));
+    let (opened, outcomes) = world.apply(replica, &slot);
     let refused: Vec<u32> = outcomes.iter().map(|outcome| outcome.refusal).collect();
     assert_eq!((opened, refused), (body, vec![0, 12, 12, 2, 0, 2]));
     state(replica, out);
@@ -414,10 +439,30 @@ fn grants(world: &World, out: &mut Vectors) {
     assert_eq!(opened.as_bytes(), world.key.as_bytes());
 }
 
+/// Whether the format is being changed: then the slots, too, are made anew, and all is written into the document.
+fn is_written_anew() -> bool {
+    std::env::var_os("LUCIDLINK_WRITE_VECTORS").is_some()
+}
+
+fn write(vectors: &[(String, String)]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/vectors.txt");
+    let made: BTreeMap<&str, &str> = vectors.iter().map(|(name, value)| (&name[..], &value[..])).collect();
+    let anew = |line: &str| match line.split_once(" = ").map(|(name, _)| (name, made.get(name))) {
+        Some((name, Some(value))) => format!("{name} = {value}\n"),
+        _ => format!("{line}\n"),
+    };
+    let text: String = std::fs::read_to_string(&path).unwrap().lines().map(anew).collect();
+    std::fs::write(path, text).unwrap();
+}
+
 #[test]
 fn the_code_makes_the_bytes_of_the_document() {
+    let computed = computed();
+    if is_written_anew() {
+        return write(&computed);
+    }
     let mut document = document();
-    for (name, value) in computed() {
+    for (name, value) in computed {
         match document.remove(&name[..]) {
             Some(there) => assert_eq!(there, value, "{name} of docs/vectors.txt"),
             None => panic!("docs/vectors.txt has no\n{name} = {value}"),

@@ -69,7 +69,7 @@ fn commit(
     let body = Body { state_hash: hash_of(replica), packs: vec![], transactions };
     let name = format!("snapshots.slot.{k}");
     out.bytes(&format!("{name}.body"), &body.encode_to_vec());
-    let slot = out.given(&name);
+    let slot = out.slot(&name, || world.commit(replica, k, &body, &[]));
     let (opened, outcomes) = world.apply(replica, &slot);
     assert_eq!(opened, body);
     assert_eq!(outcomes.iter().map(|outcome| outcome.refusal).collect::<Vec<_>>(), refusals);
