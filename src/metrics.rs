@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -201,7 +201,7 @@ impl CommitLog for CountedLog {
         self.inner.sync(upto)
     }
 
-    fn pauses(&self) -> (Duration, Duration) {
-        self.inner.pauses()
+    fn wait_beyond(&self, position: Seq, deadline: Instant) -> Result<Option<Seq>, LogError> {
+        self.inner.wait_beyond(position, deadline)
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lucidlink::env::SeededRandom;
 use lucidlink::ids::Seq;
@@ -96,4 +96,31 @@ fn what_killed_processes_have_appended_is_there_in_order() {
         assert!(own.len() <= known.len() + 1, "writer {writer} said nothing of {:?}", &own[known.len()..]);
     }
     assert!(landed.is_empty());
+}
+
+/// Idle, it is looked at 200 times a second; so half of the waits end within 2.5 ms, if the machine has time for it.
+#[test]
+fn who_waits_for_another_process_wakes_within_5_ms() {
+    let folder = tempfile::tempdir().unwrap();
+    FolderLog::create(folder.path(), b"genesis", TIMEOUT).unwrap();
+    let (log, other) = (open(folder.path()), open(folder.path()));
+    let mut waits: Vec<Duration> = (0..40)
+        .map(|n| {
+            let quiet = Instant::now() + Duration::from_millis(15);
+            assert_eq!(log.wait_beyond(Seq(n), quiet).unwrap(), None);
+            std::thread::scope(|scope| {
+                let heard = scope.spawn(|| {
+                    let found = log.wait_beyond(Seq(n), Instant::now() + TIMEOUT).unwrap();
+                    (found, Instant::now())
+                });
+                assert!(matches!(other.append(b"news", Seq(n)).unwrap(), Append::Landed(_)));
+                let landed = Instant::now();
+                let (found, heard) = heard.join().unwrap();
+                assert_eq!(found, Some(Seq(n + 1)));
+                heard.saturating_duration_since(landed)
+            })
+        })
+        .collect();
+    waits.sort();
+    assert!(waits[20] < Duration::from_millis(6), "{waits:?}");
 }

@@ -1,6 +1,7 @@
 //! A PostgreSQL database: the one module that knows of its protocol. It knows nothing of logs.
 //!
 //! - [`error`](DatabaseError): why it cannot be used.
+//! - `listen`: a connection on which the server tells what others notify.
 //! - `tls`: whom a connection trusts.
 //!
 //! Calls block the calling thread, until their deadline at the latest; the connections are the runtime's. Each call has
@@ -8,12 +9,13 @@
 //! fails, for some seconds; what changes something is sent once.
 
 mod error;
+mod listen;
 mod tls;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -26,7 +28,11 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::runner::Runner;
 
 pub use error::DatabaseError;
+pub use listen::Listener;
+use listen::Listeners;
 
+/// The channel on which logs say what is new (`log::postgres`).
+const CHANNEL: &str = "lucidlink";
 /// Connections kept open while nobody uses them.
 const IDLE_CONNECTIONS: usize = 4;
 /// Attempts of what may be repeated, and the pauses between them.
@@ -81,6 +87,7 @@ struct Connections {
     /// What each connection is told first.
     greeting: String,
     idle: Mutex<Vec<Connection>>,
+    listeners: Arc<Listeners>,
 }
 
 impl Database {
@@ -100,8 +107,14 @@ impl Database {
             timeout.as_millis().clamp(1, i32::MAX as u128)
         );
         let tls = tls::connector(settings.ca_file.as_deref(), config.get_ssl_mode() != SslMode::Disable)?;
-        let connections =
-            Connections { place: place(&config), config, tls, greeting, idle: Mutex::default() };
+        let connections = Connections {
+            place: place(&config),
+            config,
+            tls,
+            greeting,
+            idle: Mutex::default(),
+            listeners: Arc::default(),
+        };
         let runner = Runner::new(runtime)
             .map_err(|e| DatabaseError::Failed(format!("threads cannot be started: {e}")))?;
         Ok(Database { connections: Arc::new(connections), runner, timeout })
@@ -127,6 +140,16 @@ impl Database {
     /// [without effect](DatabaseError::is_without_effect) it may have happened, or happen still.
     pub fn change(&self, sql: &'static str, parameters: Vec<Parameter>) -> Result<Vec<Row>, DatabaseError> {
         self.repeat(Work::One(sql, parameters), |error| matches!(error, DatabaseError::Unreachable(_)))
+    }
+
+    /// From now on a listener hears what is notified on the channel, whenever the database can be reached. There is one
+    /// connection for all of them; it lasts as long as the database is used.
+    pub fn listen(&self, listener: Weak<dyn Listener>) {
+        if self.connections.listeners.add(listener)
+            && let Some(runtime) = self.runner.handle()
+        {
+            runtime.spawn(listen::keep(Arc::downgrade(&self.connections), CHANNEL));
+        }
     }
 
     fn repeat(&self, work: Work, may_repeat: fn(&DatabaseError) -> bool) -> Result<Vec<Row>, DatabaseError> {

@@ -1,6 +1,7 @@
 //! Following the log: reading slots, judging each in order, loading what a judgement misses.
 
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::MutexGuard;
@@ -31,6 +32,9 @@ pub(super) struct Own<'a> {
     pub(super) inline_base: u64,
 }
 
+/// Before a log that cannot show what it has is asked again.
+const A_MOMENT: Duration = Duration::from_millis(5);
+
 /// What a judgement found, before it takes effect.
 struct Judged {
     changes: Changes,
@@ -51,6 +55,21 @@ impl Link {
             self.check_usable()?;
         }
         Ok(())
+    }
+
+    /// Waits until the log goes on behind what this link has applied, and applies that; false: it did not until the
+    /// deadline.
+    pub(super) fn wait_for_more(&self, deadline: Instant) -> Result<bool> {
+        let before = self.position();
+        let Some(head) = self.log.wait_beyond(before, deadline)? else { return Ok(false) };
+        if head > self.position() {
+            self.catch_up_to(head, None)?;
+        }
+        if self.position() == before {
+            // The log said more than it can show yet.
+            std::thread::sleep(A_MOMENT);
+        }
+        Ok(true)
     }
 
     /// Applies slots to the end of the log.

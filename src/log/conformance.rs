@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::{Append, CommitLog};
 use crate::ids::Seq;
@@ -19,6 +20,7 @@ pub fn check_in_races(make: impl Fn(&[u8]) -> (Arc<dyn CommitLog>, Reopen), each
     reads_keep_their_limits(&make);
     ranges_are_exact(&make);
     one_of_many_writers_wins(&make, each);
+    who_waits_hears_of_it(&make);
 }
 
 fn landed(append: Append) -> Seq {
@@ -92,4 +94,28 @@ fn one_of_many_writers_wins(make: &impl Fn(&[u8]) -> (Arc<dyn CommitLog>, Reopen
         let own: Vec<u8> = slots.iter().filter(|(_, b)| b[0] == thread).map(|(_, b)| b[1]).collect();
         assert_eq!(own, (0..each as u8).collect::<Vec<_>>(), "each once, in its thread's order");
     }
+}
+
+fn who_waits_hears_of_it(make: &impl Fn(&[u8]) -> (Arc<dyn CommitLog>, Reopen)) {
+    let (log, reopen) = make(b"genesis");
+    let soon = || Instant::now() + Duration::from_millis(20);
+    let late = || Instant::now() + Duration::from_secs(60);
+    assert_eq!(log.wait_beyond(Seq(0), soon()).unwrap(), None);
+    assert_eq!(landed(log.append(b"one", Seq(0)).unwrap()), Seq(1));
+    assert_eq!(log.wait_beyond(Seq(0), late()).unwrap(), Some(Seq(1)), "what it appended itself");
+    assert_eq!(log.wait_beyond(Seq(1), soon()).unwrap(), None);
+    let others: Vec<_> = (0..2).map(|_| reopen()).collect();
+    std::thread::scope(|scope| {
+        for waiter in [&log, &log, &others[0]] {
+            scope.spawn(move || {
+                let mut at = Seq(1);
+                while at < Seq(4) {
+                    at = waiter.wait_beyond(at, late()).unwrap().unwrap();
+                }
+            });
+        }
+        for n in 1..4 {
+            assert_eq!(landed(others[1].append(b"more", Seq(n)).unwrap()), Seq(n + 1));
+        }
+    });
 }

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -100,9 +99,5 @@ impl CommitLog for FaultyLog {
 
     fn sync(&self, upto: Seq) -> Result<(), LogError> {
         self.inner.sync(upto)
-    }
-
-    fn pauses(&self) -> (Duration, Duration) {
-        self.inner.pauses()
     }
 }

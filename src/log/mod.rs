@@ -8,6 +8,7 @@
 //! - [`memory`] and [`faulty`]: doubles for tests.
 //! - [`envelope`]: the form of a commit.
 //! - [`chain`]: the hash chain over the slots.
+//! - `waiting`: those who wait for a log to go on.
 //! - [`conformance`]: what every implementation is tested for.
 
 pub mod bucket;
@@ -21,8 +22,9 @@ pub mod folder;
 #[doc(hidden)]
 pub mod memory;
 pub mod postgres;
+mod waiting;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -30,6 +32,8 @@ use crate::bucket::BucketError;
 use crate::database::DatabaseError;
 use crate::error::{Error, Status};
 use crate::ids::{Incarnation, Seq};
+
+use waiting::Waiting;
 
 /// What became of an append.
 #[derive(Debug)]
@@ -83,11 +87,18 @@ pub trait CommitLog: Send + Sync {
     /// to must have been made durable before.
     fn sync(&self, upto: Seq) -> Result<(), LogError>;
 
-    /// The first and the longest pause between two looks of somebody who waits for others: a look costs something.
-    fn pauses(&self) -> (Duration, Duration) {
-        (Duration::from_micros(100), Duration::from_millis(5))
+    /// Waits until the log goes on behind `position`, where the caller saw it end; the last slot that is known by then,
+    /// or none if it did not until the deadline. How soon that is noticed, and what it costs to wait, is the log's
+    /// business; it is the same however many wait.
+    fn wait_beyond(&self, position: Seq, deadline: Instant) -> Result<Option<Seq>, LogError> {
+        Waiting::new(CHEAP_LOOKS).wait_beyond(position, deadline, || self.head())
     }
 }
+
+/// The first and the longest pause between two looks where one costs next to nothing.
+const CHEAP_LOOKS: (Duration, Duration) = (Duration::from_micros(100), Duration::from_millis(5));
+/// The same where it is a request.
+const DEAR_LOOKS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// Why a log failed.
 #[derive(Debug, thiserror::Error)]

@@ -4,12 +4,14 @@
 //! number while the row of the head is locked, and becomes visible together with it: so the slots that anybody sees
 //! have no gap, and their order is the order of the commits.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
+use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Append, CommitLog, Life, LogError};
-use crate::database::{Database, DatabaseError, Parameter};
+use super::waiting::Waiting;
+use super::{Append, CommitLog, DEAR_LOOKS, Life, LogError};
+use crate::database::{Database, DatabaseError, Listener, Parameter};
 use crate::ids::Seq;
 
 /// The tables that this version knows.
@@ -47,11 +49,14 @@ const FIND: &str =
 
 const REMOVE: &str = "DELETE FROM lucidlink.log WHERE name = $1";
 
+/// Who waits is told in the same transaction: nobody who dies in between leaves the others waiting.
 const APPEND: &str = "
     WITH next AS (
         UPDATE lucidlink.log SET head = head + 1 WHERE id = $1 AND head >= $2 RETURNING head
+    ), put AS (
+        INSERT INTO lucidlink.slot (log, slot, bytes) SELECT $1, head, $3 FROM next RETURNING slot
     )
-    INSERT INTO lucidlink.slot (log, slot, bytes) SELECT $1, head, $3 FROM next RETURNING slot";
+    SELECT slot, pg_notify('lucidlink', format('%s %s', $1::bigint, slot)) FROM put";
 
 /// The sizes are known without the bytes.
 const READ: &str = "
@@ -70,6 +75,31 @@ const HEAD: &str = "SELECT head FROM lucidlink.log WHERE id = $1";
 pub struct PostgresLog {
     database: Arc<Database>,
     id: i64,
+    waiting: Arc<Told>,
+    /// Whether the database tells what is new.
+    listens: Once,
+}
+
+/// Those who wait for a log, as the database tells them.
+struct Told {
+    id: i64,
+    waiting: Waiting,
+}
+
+impl Listener for Told {
+    fn set_listening(&self, is_listening: bool) {
+        self.waiting.set_told(is_listening);
+    }
+
+    fn hear(&self, payload: &str) {
+        let told =
+            payload.split_once(' ').and_then(|(id, slot)| Some((id.parse().ok()?, slot.parse().ok()?)));
+        if let Some((id, slot)) = told
+            && i64::eq(&id, &self.id)
+        {
+            self.waiting.reach(Seq(slot));
+        }
+    }
 }
 
 impl PostgresLog {
@@ -104,7 +134,11 @@ impl PostgresLog {
         let row = rows.first().ok_or_else(none)?;
         match row.get::<_, i32>(1) > VERSION {
             true => Err(DatabaseError::Newer.into()),
-            false => Ok(PostgresLog { id: row.get(0), database }),
+            false => {
+                let id = row.get(0);
+                let waiting = Arc::new(Told { id, waiting: Waiting::new(DEAR_LOOKS) });
+                Ok(PostgresLog { database, id, waiting, listens: Once::new() })
+            }
         }
     }
 
@@ -128,7 +162,11 @@ impl CommitLog for PostgresLog {
             vec![Box::new(self.id), Box::new(number(after)), Box::new(bytes.to_owned())];
         match self.database.change(APPEND, parameters) {
             Ok(rows) => match rows.first() {
-                Some(row) => Ok(Append::Landed(seq(row.get(0))?)),
+                Some(row) => {
+                    let slot = seq(row.get(0))?;
+                    self.waiting.waiting.reach(slot);
+                    Ok(Append::Landed(slot))
+                }
                 None => Ok(Append::Occupied),
             },
             Err(error) if error.is_without_effect() => Err(error.into()),
@@ -187,6 +225,15 @@ impl CommitLog for PostgresLog {
 
     fn sync(&self, _: Seq) -> Result<(), LogError> {
         Ok(())
+    }
+
+    /// While the database tells what is new, it is not asked.
+    fn wait_beyond(&self, position: Seq, deadline: Instant) -> Result<Option<Seq>, LogError> {
+        self.listens.call_once(|| {
+            let told: Arc<dyn Listener> = self.waiting.clone();
+            self.database.listen(Arc::downgrade(&told));
+        });
+        self.waiting.waiting.wait_beyond(position, deadline, || self.head())
     }
 }
 

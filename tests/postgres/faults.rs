@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use lucidlink::database::{Database, Settings};
@@ -18,19 +18,27 @@ use crate::postgres;
 struct Proxy {
     port: u16,
     breaks: Arc<AtomicBool>,
+    /// How often a client said something.
+    said: Arc<AtomicUsize>,
 }
 
 impl Proxy {
     fn new() -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let proxy = Proxy { port: listener.local_addr().unwrap().port(), breaks: Arc::default() };
-        let breaks = proxy.breaks.clone();
+        let port = listener.local_addr().unwrap().port();
+        let proxy = Proxy { port, breaks: Arc::default(), said: Arc::default() };
+        let (breaks, said) = (proxy.breaks.clone(), proxy.said.clone());
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let server = TcpStream::connect(("127.0.0.1", postgres::port())).unwrap();
                 let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                std::thread::spawn(move || pass(from, to, || false));
-                let breaks = breaks.clone();
+                let (breaks, said) = (breaks.clone(), said.clone());
+                std::thread::spawn(move || {
+                    pass(from, to, || {
+                        said.fetch_add(1, Ordering::SeqCst);
+                        false
+                    })
+                });
                 std::thread::spawn(move || pass(server, client, || breaks.swap(false, Ordering::SeqCst)));
             }
         });
@@ -87,5 +95,51 @@ fn what_only_looks_is_asked_again() {
         assert_eq!(log.head().unwrap(), Seq(n + 1));
         proxy.breaks.store(true, Ordering::SeqCst);
         assert_eq!(log.read(Seq(0), 100, usize::MAX).unwrap().len() as u64, n + 2);
+    }
+}
+
+/// Waits until a slot is there that another client appends; how long after the append that was.
+fn told(waiting: &PostgresLog, other: &PostgresLog) -> Duration {
+    let before = other.head().unwrap();
+    std::thread::scope(|scope| {
+        let heard = scope.spawn(|| {
+            let found = waiting.wait_beyond(before, Instant::now() + Duration::from_secs(60)).unwrap();
+            (found, Instant::now())
+        });
+        let landed = other.append(b"news", before).unwrap();
+        assert!(matches!(landed, Append::Landed(at) if at == before.next()), "{landed:?}");
+        let landed = Instant::now();
+        let (found, heard) = heard.join().unwrap();
+        assert_eq!(found, Some(before.next()));
+        heard.saturating_duration_since(landed)
+    })
+}
+
+#[test]
+fn who_waits_is_told_and_asks_nothing() {
+    let (proxy, name) = (Proxy::new(), postgres::new_name());
+    let direct = Database::new(&postgres::url(), &Settings::default(), Duration::from_secs(10), None);
+    let other = PostgresLog::create(Arc::new(direct.unwrap()), &name, b"genesis").unwrap();
+    let log = PostgresLog::open(proxy.database(), &name).unwrap();
+    // Until the first notification has come, somebody may still look.
+    told(&log, &other);
+    let listens = || {
+        let said = proxy.said.load(Ordering::SeqCst);
+        let at = other.head().unwrap();
+        assert_eq!(log.wait_beyond(at, Instant::now() + Duration::from_millis(1500)).unwrap(), None);
+        proxy.said.load(Ordering::SeqCst) - said
+    };
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while listens() > 0 {
+        assert!(Instant::now() < deadline, "it polls though it could be told");
+    }
+    let fastest = (0..20).map(|_| told(&log, &other)).min().unwrap();
+    assert!(fastest < Duration::from_millis(25), "{fastest:?}: that was a look, not a word");
+    // One that breaks is made again; meanwhile the log is looked at.
+    proxy.breaks.store(true, Ordering::SeqCst);
+    told(&log, &other);
+    told(&log, &other);
+    while listens() > 0 {
+        assert!(Instant::now() < deadline, "it does not listen again");
     }
 }

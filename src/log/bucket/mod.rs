@@ -11,13 +11,14 @@ mod looks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 
 use self::looks::Looks;
-use super::{Append, CommitLog, Life, LogError};
+use super::waiting::Waiting;
+use super::{Append, CommitLog, DEAR_LOOKS, Life, LogError};
 use crate::bucket::{Bucket, BucketError, LIST_PAGE, Put};
 use crate::ids::Seq;
 
@@ -36,6 +37,7 @@ pub struct BucketLog {
     folder: String,
     known: Mutex<Known>,
     looks: Looks,
+    waiting: Waiting,
 }
 
 /// What is known of the log.
@@ -108,7 +110,8 @@ impl BucketLog {
 
     fn new(bucket: Arc<Bucket>, path: &str) -> BucketLog {
         let folder = if path.is_empty() { FOLDER.to_owned() } else { format!("{path}/{FOLDER}") };
-        BucketLog { bucket, folder, known: Mutex::default(), looks: Looks::default() }
+        let (known, looks, waiting) = (Mutex::default(), Looks::default(), Waiting::new(DEAR_LOOKS));
+        BucketLog { bucket, folder, known, looks, waiting }
     }
 
     fn key(&self, slot: Seq) -> String {
@@ -217,6 +220,8 @@ impl CommitLog for BucketLog {
                 let mut known = self.known.lock();
                 known.reach(slot);
                 known.keep(slot, bytes);
+                drop(known);
+                self.waiting.reach(slot);
                 Ok(Append::Landed(slot))
             }
             Ok(Put::Taken) => Ok(Append::Occupied),
@@ -291,7 +296,15 @@ impl CommitLog for BucketLog {
         Ok(())
     }
 
-    fn pauses(&self) -> (Duration, Duration) {
-        (Duration::from_millis(50), Duration::from_secs(1))
+    /// Only the next slot is asked for: whoever hears of it reads on from there.
+    fn wait_beyond(&self, position: Seq, deadline: Instant) -> Result<Option<Seq>, LogError> {
+        self.waiting.wait_beyond(position, deadline, || {
+            let known = self.known.lock().last.unwrap_or(position);
+            if known > position {
+                return Ok(known);
+            }
+            let there = self.fetch(position.next(), 1, self.bucket.deadline())?;
+            Ok(there.last().map_or(known, |(slot, _)| *slot))
+        })
     }
 }

@@ -31,7 +31,8 @@ use parking_lot::{Mutex, MutexGuard};
 use self::durable::Syncing;
 use self::lock::Locked;
 use self::records::{Entry, Head, MAX_BYTES, SLOTS_HEADER};
-use super::{Append, CommitLog, Life, LogError};
+use super::waiting::Waiting;
+use super::{Append, CHEAP_LOOKS, CommitLog, Life, LogError};
 use crate::ids::Seq;
 
 /// The folder of a log, inside the folder that it is in, and its files. Sorted by name they are copied in an order in
@@ -60,6 +61,7 @@ pub struct FolderLog {
     timeout: Duration,
     /// A position that the log has reached.
     reached: AtomicU64,
+    waiting: Waiting,
 }
 
 /// The right to append.
@@ -101,6 +103,7 @@ impl FolderLog {
             syncing: Mutex::default(),
             timeout,
             reached: AtomicU64::new(0),
+            waiting: Waiting::new(CHEAP_LOOKS),
         };
         create::refuse_network(folder)?;
         let mut header = [0; SLOTS_HEADER.len()];
@@ -240,6 +243,7 @@ impl CommitLog for FolderLog {
                 _ => Ok(Append::Unknown(error.into())),
             };
         }
+        self.waiting.reach(slot);
         Ok(Append::Landed(slot))
     }
 
@@ -292,6 +296,10 @@ impl CommitLog for FolderLog {
 
     fn sync(&self, upto: Seq) -> Result<(), LogError> {
         self.make_durable(upto)
+    }
+
+    fn wait_beyond(&self, position: Seq, deadline: Instant) -> Result<Option<Seq>, LogError> {
+        self.waiting.wait_beyond(position, deadline, || self.head())
     }
 }
 
