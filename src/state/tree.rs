@@ -35,13 +35,8 @@ impl Judge<'_> {
                 (_, false) => Err(Refusal::Exists.into()),
             };
         }
-        let inode = Inode {
-            mode: op.mode & MODE_MASK,
-            uid: op.uid,
-            gid: op.gid,
-            parent: parent.0,
-            ..new_inode(Kind::Directory, op.time)
-        };
+        let mode = op.mode & MODE_MASK;
+        let inode = Inode { mode, uid: op.uid, gid: op.gid, ..new_inode(Kind::Directory, op.time) };
         self.add(parent, &op.name, op.ino, inode, op.time)
     }
 
@@ -95,6 +90,7 @@ impl Judge<'_> {
         }
         inode.links += 1;
         inode.ctime = op.time;
+        (inode.parent, inode.name) = (parent.0, op.name.clone());
         self.scratch.put_message(key::inode(ino), &inode);
         self.scratch.put_message(key::dentry(parent, &op.name), &Dentry::new(ino, inode.kind()));
         self.touch(parent, op.time)
@@ -175,16 +171,17 @@ impl Judge<'_> {
                     self.require_empty_dir(target)?;
                     self.remove_inode(target.ino())?;
                 }
-                (false, false) => self.drop_name(target.ino(), op.time)?,
+                (false, false) => {}
             }
         }
         self.scratch.remove(key::dentry(from, &op.from_name));
         self.scratch.put_message(key::dentry(to, &op.to_name), &moved);
+        if let Some(target) = target.filter(|_| !is_dir) {
+            self.drop_name(target.ino(), op.time)?;
+        }
         let mut inode = self.scratch.inode(moved.ino())?.ok_or(Refusal::StalePath)?;
         inode.ctime = op.time;
-        if is_dir {
-            inode.parent = to.0;
-        }
+        (inode.parent, inode.name) = (to.0, op.to_name.clone());
         self.scratch.put_message(key::inode(moved.ino()), &inode);
         self.touch(from, op.time)?;
         self.touch(to, op.time)
@@ -272,7 +269,8 @@ impl Judge<'_> {
             Kind::File | Kind::None => self.counters.files += 1,
         }
         self.scratch.put_message(key::dentry(parent, name), &Dentry::new(ino, inode.kind()));
-        self.scratch.put_message(key::inode(ino), &Inode { version: self.at.0, ..inode });
+        let (version, name) = (self.at.0, name.to_owned());
+        self.scratch.put_message(key::inode(ino), &Inode { version, parent: parent.0, name, ..inode });
         self.touch(parent, time)
     }
 
@@ -285,12 +283,18 @@ impl Judge<'_> {
         Ok(ino)
     }
 
-    /// Takes one name from a file or symbolic link; with the last one it is gone.
+    /// A name of a file or symbolic link leads elsewhere by now; with the last one it is gone.
     pub(super) fn drop_name(&mut self, ino: Ino, time: i64) -> Result<(), Failure> {
         let Some(mut inode) = self.scratch.inode(ino)? else { return Ok(()) };
         if inode.links > 1 {
             inode.links -= 1;
             inode.ctime = inode.ctime.max(time);
+            if !inode.name.is_empty() {
+                let last = self.scratch.dentry(Ino(inode.parent), &inode.name)?;
+                if last.map(|dentry| dentry.ino()) != Some(ino) {
+                    (inode.parent, inode.name) = (0, String::new());
+                }
+            }
             self.scratch.put_message(key::inode(ino), &inode);
             return Ok(());
         }

@@ -55,7 +55,7 @@ pub struct Inode {
     /// The position of the last change of content.
     #[prost(uint64, tag = "11")]
     pub version: u64,
-    /// A directory's parent.
+    /// The directory that has [`Inode::name`]; the root's is itself.
     #[prost(uint64, tag = "12")]
     pub parent: u64,
     /// Where a symbolic link leads.
@@ -67,6 +67,9 @@ pub struct Inode {
     /// Bytes of their names and values.
     #[prost(uint32, tag = "15")]
     pub xattr_bytes: u32,
+    /// The name that it was given last. Empty for the root, and for a file that has lost it and has others.
+    #[prost(string, tag = "16")]
+    pub name: String,
 }
 
 /// What a name leads to.

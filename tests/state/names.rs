@@ -31,7 +31,7 @@ impl Commit<'_> {
             refuse_if(self.state.kind(found) != Kind::Directory, Refusal::StalePath)?;
             return self.redirect(op.ino, found);
         }
-        let inode = Inode { mode: op.mode & 0o7777, uid: op.uid, gid: op.gid, parent, ..Inode::default() };
+        let inode = Inode { mode: op.mode & 0o7777, uid: op.uid, gid: op.gid, ..Inode::default() };
         self.add(parent, &op.name, op.ino, Kind::Directory, inode, op.time)
     }
 
@@ -75,7 +75,8 @@ impl Commit<'_> {
         }
         refuse_if(self.name(parent, &op.name)?.is_some(), Refusal::Exists)?;
         self.state.node(parent).entries.insert(op.name.clone(), ino);
-        self.state.node(ino).inode.ctime = op.time;
+        let inode = &mut self.state.node(ino).inode;
+        (inode.parent, inode.name, inode.ctime) = (parent, op.name.clone(), op.time);
         self.touch(parent, op.time);
         Ok(())
     }
@@ -151,10 +152,7 @@ impl Commit<'_> {
         self.state.node(from).entries.remove(&op.from_name);
         self.state.node(to).entries.insert(op.to_name.clone(), ino);
         let moved = &mut self.state.node(ino).inode;
-        moved.ctime = op.time;
-        if is_dir {
-            moved.parent = to;
-        }
+        (moved.parent, moved.name, moved.ctime) = (to, op.to_name.clone(), op.time);
         self.touch(from, op.time);
         self.touch(to, op.time);
         Ok(())
@@ -211,6 +209,7 @@ impl Commit<'_> {
         refuse_if(!self.is_own(ino) || self.state.nodes.contains_key(&ino), Refusal::BadInode)?;
         let (mtime, ctime, btime, atime) = (time, time, time, time);
         let inode = Inode { kind: kind.into(), mtime, ctime, btime, atime, version: self.at, ..inode };
+        let inode = Inode { parent, name: name.to_owned(), ..inode };
         self.state.nodes.insert(ino, Rc::new(Node { inode, ..Node::default() }));
         self.state.node(parent).entries.insert(name.to_owned(), ino);
         self.touch(parent, time);
@@ -222,8 +221,13 @@ impl Commit<'_> {
         if self.state.names(ino) == 0 {
             self.state.nodes.remove(&ino);
         } else {
+            let Inode { parent, name, .. } = &self.state.nodes[&ino].inode;
+            let has_last = self.state.nodes.get(parent).is_some_and(|p| p.entries.get(name) == Some(&ino));
             let inode = &mut self.state.node(ino).inode;
             inode.ctime = inode.ctime.max(time);
+            if !has_last {
+                (inode.parent, inode.name) = (0, String::new());
+            }
         }
     }
 
