@@ -6,7 +6,7 @@ use std::path::Path;
 const ABI: u32 = 0;
 
 /// In the order of the header's chapters.
-const CHAPTERS: [&str; 15] = [
+const CHAPTERS: [&str; 16] = [
     "status",
     "error",
     "library",
@@ -22,6 +22,7 @@ const CHAPTERS: [&str; 15] = [
     "file",
     "late",
     "batch",
+    "watch",
 ];
 
 fn main() {

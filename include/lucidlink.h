@@ -56,6 +56,8 @@
 #define LL_ENTRY_INIT { (uint32_t)sizeof(ll_entry), 0u, 0u, 0u, 0, 0, 0, 0, 0u, 0u, 0u, 0u, 0u, NULL }
 #define LL_XATTR_INIT { (uint32_t)sizeof(ll_xattr), 0u, 0u, NULL }
 #define LL_OPEN_OPTIONS_INIT { (uint32_t)sizeof(ll_open_options), 0u }
+#define LL_WATCH_OPTIONS_INIT { (uint32_t)sizeof(ll_watch_options), 0u, NULL, NULL }
+#define LL_EVENT_INIT { (uint32_t)sizeof(ll_event), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, NULL, NULL, NULL }
 
 
 /**
@@ -238,6 +240,47 @@
  * No operation of a batch.
  */
 #define LL_NO_OPERATION 18446744073709551615ull
+
+/**
+ * A name was given: to a new file, directory or symbolic link with whatever it has, or a further one to a file.
+ */
+#define LL_EVENT_CREATED 1
+
+/**
+ * A file has other content.
+ */
+#define LL_EVENT_CHANGED 2
+
+/**
+ * Permissions, owner, times or extended attributes are others.
+ */
+#define LL_EVENT_ATTRIBUTES 3
+
+/**
+ * It has another name; `from` is the one before.
+ */
+#define LL_EVENT_MOVED 4
+
+/**
+ * A name was taken away; with its last one a file is gone.
+ */
+#define LL_EVENT_DELETED 5
+
+/**
+ * A directory was removed with all that was in it.
+ */
+#define LL_EVENT_TREE_REMOVED 6
+
+/**
+ * Nobody took the events for too long, and those up to this position are lost: look at the files as they are. What
+ * comes behind it is told again.
+ */
+#define LL_EVENT_OVERFLOW 7
+
+/**
+ * Leave out what this link does itself.
+ */
+#define LL_WATCH_OTHERS 1
 
 /**
  * The result of every function that can fail: LL_OK or one of the negative LL_ERR_ numbers. Groups: -1xx argument and
@@ -909,6 +952,95 @@ typedef struct ll_late_failure {
  * A batch. 0 is no handle. @since 0.1.0
  */
 typedef uint64_t ll_batch;
+
+/**
+ * What is watched. @since 0.1.0
+ */
+typedef struct ll_watch_options {
+  /**
+   * sizeof(ll_watch_options), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * LL_WATCH_OTHERS or 0.
+   */
+  uint32_t flags;
+  /**
+   * Only what happens at this path and below it; NULL for all. Symbolic links are followed once, when the watch starts;
+   * then it is the name that counts, whatever has it.
+   */
+  const char *path;
+  /**
+   * A position, as ll_position_format writes it: what came behind it is told, at least once. NULL: from now on.
+   */
+  const char *from;
+} ll_watch_options;
+
+/**
+ * A watch of a filespace. 0 is no handle. @since 0.1.0
+ */
+typedef uint64_t ll_watch;
+
+/**
+ * Something that happened. @since 0.1.0
+ */
+typedef struct ll_event {
+  /**
+   * sizeof(ll_event), set by the library.
+   */
+  uint32_t struct_size;
+  /**
+   * LL_EVENT_CREATED to LL_EVENT_OVERFLOW.
+   */
+  uint32_t kind;
+  /**
+   * The number of the commit: its position.
+   */
+  uint64_t position;
+  /**
+   * Which of the commit's events it is, from 0 on; those included that this watch leaves out.
+   */
+  uint32_t index;
+  /**
+   * LL_TYPE_FILE, LL_TYPE_DIRECTORY or LL_TYPE_SYMLINK; 0 for an overflow.
+   */
+  uint32_t type;
+  /**
+   * The file's number, which it keeps when it is moved.
+   */
+  uint64_t file_id;
+  /**
+   * The number of the directory that it is in (that it was in, if it is gone); 0 if that is not known.
+   */
+  uint64_t parent_id;
+  /**
+   * 1 if this link did it, else 0.
+   */
+  uint32_t own;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Its path right after it happened, below what is watched: "/" is the watched directory itself. Empty if it was moved
+   * out of there, and for a file of several names that has lost the one it was given last. Belongs to the watch.
+   */
+  const char *path;
+  /**
+   * LL_EVENT_MOVED: the path before; empty if it came from elsewhere. Otherwise empty. Belongs to the watch.
+   */
+  const char *from;
+  /**
+   * The name of the account that did it; its key id if the name is not known. Belongs to the watch.
+   */
+  const char *author;
+} ll_event;
+
+/**
+ * Is called with the pointer that was registered when a watch has something to tell and had nothing before. It may come
+ * on any thread, must not block for long, must not call the library, and must not throw or jump out. @since 0.1.0
+ */
+typedef void (*ll_watch_fn)(void *user);
 
 /**
  * Success.
@@ -3698,6 +3830,134 @@ LL_API ll_status ll_batch_count(ll_batch batch, size_t *count, struct ll_error *
  */
 LL_API
 void ll_batch_free(ll_batch handle);
+
+/**
+ * Starts to watch a filespace: what everybody's commits do to it is told, in their order, each at least once, with the
+ * names as they are at that place. Works on read-only links and for readers too.
+ *
+ * @param filespace The filespace.
+ * @param options What is watched; NULL for all of it, from now on.
+ * @param watch Receives the handle.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: free it with ll_watch_free; it goes with its filespace handle
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
+ * LL_ERR_UNSUPPORTED_OPTION, LL_ERR_NOT_LINKED, LL_ERR_LOG_ROLLED_BACK (from is not a position of this log),
+ * LL_ERR_POSITION_TRUNCATED (the log does not reach back to it any more), LL_ERR_IO (a thread cannot be started).
+ * @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_watch(ll_filespace filespace,
+                             const struct ll_watch_options *options,
+                             ll_watch *watch,
+                             struct ll_error *err);
+
+/**
+ * Takes what happened: waits until there is something, or the time is over.
+ *
+ * @param watch The watch.
+ * @param events Receives the events: room for `cap` of them.
+ * @param stride Bytes from one to the next: sizeof(ll_event).
+ * @param cap How many there is room for, at least 1.
+ * @param count Receives how many there are; 0: there was nothing in time.
+ * @param timeout_ms How long to wait, in milliseconds; 0: only look.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: the texts belong to the watch, until the next call of this function or the end of the handle
+ * Threads: any; calls take turns, and the next one ends the texts. Blocking: until there is something, at most
+ * timeout_ms; ll_watch_free and the end of the link end it.
+ * Errors: LL_ERR_INVALID_HANDLE (it was freed), LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_POSITION_TRUNCATED,
+ * LL_ERR_FILESPACE_DELETED; when the time is over, what keeps the link from following the log, such as LL_ERR_IO or
+ * LL_ERR_TIMEOUT: then it goes on later. @since 0.1.0
+ */
+LL_API
+ll_status ll_watch_next(ll_watch watch,
+                        struct ll_event *events,
+                        size_t stride,
+                        size_t cap,
+                        size_t *count,
+                        uint64_t timeout_ms,
+                        struct ll_error *err);
+
+/**
+ * Where another watch goes on, also of another process: what came up to there was taken. Of a commit whose events were
+ * taken in part, all are told again.
+ *
+ * @param watch The watch.
+ * @param position Receives the position; set its struct_size.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API
+ll_status ll_watch_position(ll_watch watch,
+                            struct ll_position *position,
+                            struct ll_error *err);
+
+/**
+ * A descriptor for poll, epoll and event loops: readable as long as there is something to take, or the watch has ended.
+ * Do not read, write or close it; ll_watch_next is what makes it unreadable again.
+ *
+ * @param watch The watch.
+ * @param fd Receives the descriptor.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: it belongs to the watch, and is closed with it
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_IO (there are too many descriptors). @since 0.1.0
+ */
+LL_API
+ll_status ll_watch_fd(ll_watch watch,
+                      int32_t *fd,
+                      struct ll_error *err);
+
+/**
+ * Sets who is called when there is something to take and was nothing before, and once when the watch ends. Replaces the
+ * one before; when this returns, that one is not running and will not be called again.
+ *
+ * @param watch The watch.
+ * @param callback The function, or NULL for none.
+ * @param user Passed to the function; the library does not look at it.
+ * @param free_user Called with `user` exactly once: when the callback is replaced, when the watch is freed, or at once if
+ * this fails; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until a call of the replaced callback returns.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_IO (a thread cannot be started). @since 0.1.0
+ */
+LL_API
+ll_status ll_watch_set_callback(ll_watch watch,
+                                ll_watch_fn callback,
+                                void *user,
+                                ll_free_fn free_user,
+                                struct ll_error *err);
+
+/**
+ * Ends a watch; calls that wait for it end too. Never blocks on log or store and never fails; a handle that is 0 or
+ * already freed is ignored.
+ *
+ * @param handle The handle.
+ * Threads: any, but not in the watch's callback. Blocking: until a call of its callback returns.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+void ll_watch_free(ll_watch handle);
+
+/**
+ * Sets the size of watch options and zeroes the rest, for languages that cannot use LL_WATCH_OPTIONS_INIT.
+ *
+ * @param options The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+void ll_watch_options_init(struct ll_watch_options *options);
+
+/**
+ * Sets the size of an event and zeroes the rest, for languages that cannot use LL_EVENT_INIT.
+ *
+ * @param event The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API void ll_event_init(struct ll_event *event);
 
 #ifdef __cplusplus
 }  // extern "C"

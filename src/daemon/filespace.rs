@@ -75,7 +75,7 @@ impl LinkRequest {
 /// A linked filespace.
 pub struct Filespace {
     info: FilespaceInfo,
-    workspace_name: String,
+    workspace: Arc<Workspace>,
     request: LinkRequest,
     fs: Arc<FileSystem>,
     linked: AtomicBool,
@@ -83,7 +83,7 @@ pub struct Filespace {
 
 impl Filespace {
     pub(super) fn link(
-        workspace: &Workspace,
+        workspace: &Arc<Workspace>,
         info: FilespaceInfo,
         request: LinkRequest,
         folder: Option<PathBuf>,
@@ -103,8 +103,8 @@ impl Filespace {
         };
         let link = workspace.link(info.id, options)?;
         let fs = FileSystem::new(link, request.root.clone())?;
-        let workspace_name = workspace.name().to_owned();
-        Ok(Arc::new(Filespace { info, workspace_name, request, fs, linked: AtomicBool::new(true) }))
+        let workspace = workspace.clone();
+        Ok(Arc::new(Filespace { info, workspace, request, fs, linked: AtomicBool::new(true) }))
     }
 
     /// What it is.
@@ -119,7 +119,12 @@ impl Filespace {
 
     /// Its name and its workspace's: `filespace.workspace`.
     pub fn full_name(&self) -> String {
-        format!("{}.{}", self.info.name, self.workspace_name)
+        format!("{}.{}", self.info.name, self.workspace.name())
+    }
+
+    /// The workspace that it is in.
+    pub fn workspace(&self) -> &Workspace {
+        &self.workspace
     }
 
     /// Its files.

@@ -223,7 +223,12 @@ impl Daemon {
     }
 
     /// Links a filespace of a workspace that this daemon has opened. The same one twice is the same link.
-    pub fn link(&self, workspace: &Workspace, id: LogId, request: LinkRequest) -> Result<Arc<Filespace>> {
+    pub fn link(
+        &self,
+        workspace: &Arc<Workspace>,
+        id: LogId,
+        request: LinkRequest,
+    ) -> Result<Arc<Filespace>> {
         let _changing = self.changing.lock();
         let is_same =
             |link: &Arc<Filespace>| link.info().id == id && link.request().snapshot == request.snapshot;

@@ -79,6 +79,12 @@ unsafe impl Sized32 for ll_statistics {}
 /// The longest wait, where the clock cannot express a longer one.
 const A_LONG_TIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
+/// When a wait of so many milliseconds ends.
+pub(super) fn deadline(timeout_ms: u64) -> Instant {
+    let now = Instant::now();
+    now.checked_add(Duration::from_millis(timeout_ms)).unwrap_or(now + A_LONG_TIME)
+}
+
 pub(super) fn c_position(position: &Position) -> ll_position {
     let Position { seq, incarnation, chain } = *position;
     ll_position { struct_size: 0, reserved: 0, seq: seq.0, incarnation: incarnation.0, hash: chain.0 }
@@ -236,9 +242,7 @@ pub unsafe extern "C" fn ll_filespace_wait_for(
     guard(filespace, err, || unsafe {
         let filespace = self::filespace(filespace)?;
         let position = read_position(position, "position")?;
-        let now = Instant::now();
-        let deadline = now.checked_add(Duration::from_millis(timeout_ms)).unwrap_or(now + A_LONG_TIME);
-        filespace.0.fs().link().wait_for(&position, deadline)
+        filespace.0.fs().link().wait_for(&position, deadline(timeout_ms))
     })
 }
 

@@ -83,14 +83,18 @@ pub struct ll_entry {
 // SAFETY: integers and raw pointers, the size first.
 unsafe impl Sized32 for ll_entry {}
 
+pub(super) fn c_type(kind: Kind) -> u32 {
+    match kind {
+        Kind::Directory => LL_TYPE_DIRECTORY,
+        Kind::Symlink => LL_TYPE_SYMLINK,
+        Kind::File | Kind::None => LL_TYPE_FILE,
+    }
+}
+
 pub(super) fn c_entry(entry: &Entry, name: *const c_char) -> ll_entry {
     ll_entry {
         struct_size: 0,
-        r#type: match entry.kind {
-            Kind::Directory => LL_TYPE_DIRECTORY,
-            Kind::Symlink => LL_TYPE_SYMLINK,
-            Kind::File | Kind::None => LL_TYPE_FILE,
-        },
+        r#type: c_type(entry.kind),
         size: entry.size,
         file_id: entry.file_id,
         mtime_ns: entry.mtime,

@@ -28,6 +28,7 @@ pub(crate) enum HandleKind {
     Xattrs = 11,
     Batch = 12,
     Snapshots = 16,
+    Watch = 17,
 }
 
 /// An object that handles of one kind stand for.

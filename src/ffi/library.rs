@@ -96,10 +96,10 @@ pub unsafe extern "C" fn ll_log_set_callback(
 }
 
 /// A pointer of the host's, given back exactly once.
-struct User(*mut c_void, ll_free_fn);
+pub(super) struct User(pub(super) *mut c_void, pub(super) ll_free_fn);
 
 impl User {
-    fn pointer(&self) -> *mut c_void {
+    pub(super) fn pointer(&self) -> *mut c_void {
         self.0
     }
 }

@@ -35,6 +35,7 @@ pub mod late;
 pub mod library;
 pub mod provision;
 pub mod snapshot;
+pub mod watch;
 pub mod workspace;
 pub mod xattr;
 

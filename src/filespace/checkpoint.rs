@@ -121,12 +121,17 @@ impl Blocks for PartBlocks {
 impl Link {
     /// Loads what a read or a judgement misses.
     pub(super) fn resolve_stop(&self, stop: Stop) -> Result<()> {
+        // The parts may have been replaced meanwhile; then the repeated read asks for something else.
+        let parts = self.view.read().committed.parts();
+        self.load(&parts, stop)
+    }
+
+    /// Loads what a read of these parts misses.
+    pub(super) fn load(&self, parts: &Parts, stop: Stop) -> Result<()> {
         let Stop::Missing { part, block } = stop else {
             let what = format!("the state of filespace {} is damaged", self.id);
             return Err(Error::new(Status::Integrity, what).caused_by(stop));
         };
-        let parts = self.view.read().committed.parts();
-        // The parts may have been replaced meanwhile; then the repeated read asks for something else.
         let Some((reference, first)) = parts.locate(part, block) else { return Ok(()) };
         let damaged = || Error::new(Status::Integrity, format!("part {part} of a checkpoint is damaged"));
         if block == INDEX {
@@ -201,6 +206,25 @@ impl Link {
                 None => error,
             }
         })
+    }
+
+    /// The state at a position or, as near as checkpoints go, before it.
+    pub(super) fn replica_before(&self, position: Seq) -> Result<Replica> {
+        let mut names = self.store.list("checkpoints/")?;
+        names.sort();
+        for name in names.iter().rev() {
+            let at = name
+                .strip_prefix("checkpoints/")
+                .and_then(|name| u64::from_str_radix(name.get(..16)?, 16).ok());
+            if at.is_none_or(|at| at > position.0) {
+                continue;
+            }
+            match self.load_checkpoint(name) {
+                Ok((replica, _)) => return Ok(replica),
+                Err(error) => crate::report::warn(|| format!("{name} is passed over: {error}")),
+            }
+        }
+        Ok(Replica::new(&self.genesis.birth()?))
     }
 
     /// Whether this is the last checkpoint that a commit behind it has announced, and the log behind it goes on from

@@ -8,21 +8,24 @@ use parking_lot::MutexGuard;
 
 use super::checks::Checked;
 use super::link::Link;
+use super::position::Position;
+use super::watch::Batch;
 use crate::crypto::seal::{Kind, ObjectKey};
 use crate::crypto::sha256;
 use crate::error::{Error, Result, Status};
-use crate::ids::{Hash, Seq};
+use crate::ids::{Hash, Incarnation, KeyId, Seq, SessionId};
 use crate::log::envelope::{self, Envelope, SlotView};
 use crate::log::{Append, chain};
 use crate::state::apply::{self, InlineArea, Judgement, Void};
 use crate::state::ops::Body;
+use crate::state::replica::Prepared;
 use crate::state::source::Stop;
 use crate::state::value::Header;
 use crate::state::{Changes, Replica, Tables};
 
 /// Slots read at once while catching up, and about how many bytes.
 const READ_SLOTS: u64 = 256;
-const READ_BYTES: usize = 8 << 20;
+pub(super) const READ_BYTES: usize = 8 << 20;
 
 /// A slot whose bytes this link sealed itself: its signature and body need no check.
 pub(super) struct Own<'a> {
@@ -35,11 +38,42 @@ pub(super) struct Own<'a> {
 /// Before a log that cannot show what it has is asked again.
 const A_MOMENT: Duration = Duration::from_millis(5);
 
-/// What a judgement found, before it takes effect.
-struct Judged {
-    changes: Changes,
-    /// The author's state hash differs from this replica's at that position.
+/// The next slot.
+struct Coming<'a> {
+    at: Seq,
+    bytes: &'a Bytes,
+    /// None: it is no commit.
+    view: Option<SlotView<'a>>,
+    own: Option<&'a Own<'a>>,
+    checked: Checked,
+    /// What it does is to be told, and this is the link's own session.
+    watched: Option<Option<SessionId>>,
+}
+
+impl<'a> Coming<'a> {
+    fn new(
+        at: Seq,
+        bytes: &'a Bytes,
+        own: Option<&'a Own<'a>>,
+        checked: Checked,
+        watched: Option<Option<SessionId>>,
+    ) -> Coming<'a> {
+        let own = own.filter(|own| own.bytes == bytes);
+        let is_known = own.is_some() || checked.is_some();
+        let view = if is_known { SlotView::parse_own(bytes) } else { SlotView::parse(bytes) }.ok();
+        Coming { at, bytes, view, own, checked, watched }
+    }
+}
+
+/// What it does, before it takes effect.
+struct Step {
+    prepared: Prepared,
+    /// The filespace's new header, if it changes.
+    header: Option<Header>,
+    chain: Hash,
     diverged: bool,
+    takes_snapshot: bool,
+    batch: Option<Batch>,
 }
 
 impl Link {
@@ -118,7 +152,7 @@ impl Link {
     }
 
     /// Whoever has it may be waiting for the log.
-    fn take_applying(&self) -> Result<MutexGuard<'_, ()>> {
+    pub(super) fn take_applying(&self) -> Result<MutexGuard<'_, ()>> {
         self.applying.try_lock_until(self.deadline()).ok_or_else(|| {
             Error::new(Status::Timeout, "the log did not answer another call of this link in time")
         })
@@ -152,32 +186,26 @@ impl Link {
             let what = format!("the log of filespace {} skips from {} to {at}", self.id, self.position());
             return Err(Error::new(Status::Integrity, what).into());
         }
-        let own = own.filter(|own| own.bytes == bytes);
-        let is_known = own.is_some() || checked.is_some();
-        let slot = if is_known { SlotView::parse_own(bytes) } else { SlotView::parse(bytes) }.ok();
+        let watched = self.watches.is_any().then(|| self.own_session());
+        let slot = Coming::new(at, bytes, own, checked, watched);
         let mut stalled = None;
         loop {
-            let attempt = {
-                let replica = &self.view.read().committed;
-                self.judge_slot(replica, at, slot.as_ref(), own, checked)
-                    .and_then(|judged| Ok((replica.prepare(&judged.changes)?, judged)))
-                    .map(|(prepared, judged)| (prepared, judged, chain::next(&replica.chain(), at, bytes)))
-            };
+            let attempt = self.step(&self.view.read().committed, &slot);
             match attempt {
-                Ok((prepared, judged, chain)) => {
-                    if judged.diverged {
+                Ok(step) => {
+                    if step.diverged {
                         return Err(FollowError::Diverged(at));
                     }
-                    let (header, takes) = (judged.changes.header(), judged.changes.takes_snapshot(at));
                     {
                         let mut view = self.view.write();
-                        view.advance(chain, prepared, own.is_some());
-                        if takes {
-                            self.snapshot_was_taken(at, own.is_some().then_some(&mut view.committed));
+                        view.advance(step.chain, step.prepared, slot.own.is_some());
+                        if step.takes_snapshot {
+                            self.snapshot_was_taken(at, slot.own.is_some().then_some(&mut view.committed));
                         }
                     }
                     self.position.store(at.0, Ordering::Release);
-                    header.iter().for_each(|header| self.heed(header));
+                    step.header.iter().for_each(|header| self.heed(header));
+                    step.batch.iter().for_each(|batch| self.watches.tell(batch));
                     return Ok(());
                 }
                 Err(JudgeError::Stop(stop)) => {
@@ -189,20 +217,73 @@ impl Link {
         }
     }
 
+    /// Applies a slot to a replica that follows the log behind this link; what it did, if it is to be told.
+    pub(super) fn apply_behind(
+        &self,
+        replica: &mut Replica,
+        at: Seq,
+        bytes: &Bytes,
+        checked: Checked,
+        is_told: bool,
+    ) -> Result<Option<Batch>> {
+        let slot = Coming::new(at, bytes, None, checked, is_told.then(|| self.own_session()));
+        let mut stalled = None;
+        loop {
+            match self.step(replica, &slot) {
+                Ok(step) if step.diverged => return Err(FollowError::Diverged(at).into()),
+                Ok(step) => {
+                    replica.advance(step.chain, step.prepared);
+                    return Ok(step.batch);
+                }
+                Err(JudgeError::Stop(stop)) => {
+                    stalled.get_or_insert_with(|| self.part_blocks.stall());
+                    self.load(&replica.parts(), stop)?;
+                }
+                Err(JudgeError::Error(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// The session of this link, which tells what it did itself. Asked for before the view is locked.
+    fn own_session(&self) -> Option<SessionId> {
+        self.committer.queue.lock().session.map(|session| session.id)
+    }
+
+    /// What the next slot of a replica does.
+    fn step(&self, replica: &Replica, slot: &Coming<'_>) -> Result<Step, JudgeError> {
+        let (changes, diverged) = self.judge_slot(replica, slot)?;
+        let (prepared, header) = (replica.prepare(&changes)?, changes.header());
+        let takes_snapshot = changes.takes_snapshot(slot.at);
+        let chain = chain::next(&replica.chain(), slot.at, slot.bytes);
+        let Some(own) = slot.watched else {
+            return Ok(Step { prepared, header, chain, diverged, takes_snapshot, batch: None });
+        };
+        let incarnation = match &header {
+            Some(header) => Incarnation::from_slice(&header.incarnation),
+            None => Some(replica.incarnation()?),
+        };
+        let incarnation = incarnation.ok_or(Stop::Corrupt("incarnation"))?;
+        let envelope = slot.view.as_ref().map(SlotView::envelope);
+        let batch = Batch {
+            position: Position { seq: slot.at, incarnation, chain },
+            author: envelope.map_or(KeyId([0; 16]), |envelope| envelope.key_id),
+            is_own: envelope.is_some_and(|envelope| own == Some(envelope.session)),
+            events: changes.events,
+        };
+        Ok(Step { prepared, header, chain, diverged, takes_snapshot, batch: Some(batch) })
+    }
+
     /// Stops what cannot go on in a filespace that has a fork, or has ended.
     fn heed(&self, header: &Header) {
         self.fork.store(header.fork, Ordering::Relaxed);
         self.ended.store(header.ended, Ordering::Relaxed);
     }
 
-    fn judge_slot(
-        &self,
-        replica: &Replica,
-        at: Seq,
-        slot: Option<&SlotView<'_>>,
-        own: Option<&Own<'_>>,
-        checked: Checked,
-    ) -> Result<Judged, JudgeError> {
+    /// The changes of a slot, and whether its author's state hash differs from this replica's at the position that it
+    /// has seen.
+    fn judge_slot(&self, replica: &Replica, coming: &Coming<'_>) -> Result<(Changes, bool), JudgeError> {
+        let Coming { at, own, checked, .. } = *coming;
+        let slot = coming.view.as_ref();
         let is_signed = |public: &[u8; 32]| slot.is_some_and(|slot| slot.verify(public));
         let verify = |public: &[u8; 32]| own.is_some() || checked == Some(*public) || is_signed(public);
         let envelope = slot.map(SlotView::envelope);
@@ -215,7 +296,7 @@ impl Link {
                         format!("slot {at} of filespace {} has no effect: {reason:?}", self.id)
                     });
                 }
-                return Ok(Judged { changes: apply::void(replica, at, reason)?, diverged: false });
+                return Ok((apply::void(replica, at, reason)?, false));
             }
             (Judgement::Consume(_), _, _) => return Err(Stop::Corrupt("a slot that is no commit").into()),
         };
@@ -223,7 +304,8 @@ impl Link {
             Some(own) => Some((own.body.clone(), own.inline_base)),
             None => self.open_body(slot, envelope)?,
         };
-        if own.is_none() {
+        // What is replayed was noted when it was applied.
+        if own.is_none() && at > self.position() {
             self.foreign.note(at, envelope, opened.as_ref().map(|(body, _)| body));
         }
         let (body, inline_base) = opened.map_or((None, 0), |(body, base)| (Some(body), base));
@@ -235,12 +317,12 @@ impl Link {
             replica,
             at,
             envelope,
-            &author,
+            &author.watched(coming.watched.is_some()),
             body.as_ref(),
             InlineArea { base: inline_base },
             |seq| replica.state_hash_at(seq),
         )?;
-        Ok(Judged { changes, diverged })
+        Ok((changes, diverged))
     }
 
     /// The body of a commit and where its inline blocks start. None: it does not open or decode, for

@@ -18,6 +18,7 @@ use super::journal::Place;
 use super::position::Position;
 use super::snapshots::SnapshotWork;
 use super::view::View;
+use super::watch::Watches;
 use crate::content::cache::BlockCache;
 use crate::content::disk::DiskCache;
 use crate::content::store::Store;
@@ -50,6 +51,7 @@ pub struct Link {
     pub(super) committer: Committer,
     pub(super) freshness: Freshness,
     pub(super) foreign: Foreign,
+    pub(super) watches: Watches,
     pub(super) part_blocks: Arc<PartBlocks>,
     /// Held while a checkpoint is written.
     pub(super) checkpointing: Mutex<()>,
@@ -195,6 +197,7 @@ impl Link {
             committer: Committer::default(),
             freshness: Freshness::default(),
             foreign: Foreign::new(log.durable()?),
+            watches: Watches::default(),
             keyring,
             genesis,
             env,
@@ -324,6 +327,7 @@ impl Link {
         if !self.shut() {
             return Ok(());
         }
+        self.watches.join();
         if self.broken.read().is_some() {
             self.hand_over_journal();
             return Ok(());
@@ -346,6 +350,7 @@ impl Link {
         let first = !self.closed.swap(true, Ordering::AcqRel);
         if first {
             BlockCache::process().remove_instance(self.instance);
+            self.watches.end(&not_linked());
         }
         first
     }
@@ -358,7 +363,7 @@ impl Link {
     /// Whether it can still be used.
     pub fn check_usable(&self) -> Result<()> {
         if self.closed.load(Ordering::Acquire) {
-            return Err(Error::new(Status::NotLinked, "the filespace is not linked any more; link it again"));
+            return Err(not_linked());
         }
         if let Some(broken) = &*self.broken.read() {
             return Err(Error::new(broken.status, broken.message.clone()));
@@ -528,6 +533,10 @@ impl Link {
         let salt = self.env.random_bytes()?;
         Ok(NewObjectKey { generation, salt, key: self.object_key(generation, &salt, kind, object)? })
     }
+}
+
+fn not_linked() -> Error {
+    Error::new(Status::NotLinked, "the filespace is not linked any more; link it again")
 }
 
 pub(super) fn deleted(name: &str) -> Error {

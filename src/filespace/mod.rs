@@ -15,6 +15,7 @@
 //! - `durable`: what must reach the disk before the log says so.
 //! - `survival`: whether what a commit refers to has survived power loss.
 //! - [`snapshots`](self): states of the past: taken, kept readable, linked.
+//! - [`watch`]: what commits did, told to those who want to know; `replay` tells what happened before.
 //! - [`checkpoint`]: the state written as sorted parts, and read back.
 
 pub mod checkpoint;
@@ -34,8 +35,10 @@ pub mod position;
 mod recover;
 mod relaxed;
 mod snapshots;
+mod replay;
 pub(crate) mod survival;
 mod view;
+pub mod watch;
 
 pub(crate) use checkpoint::pack_object_key;
 pub use commit::{Author, CommitError, CommitMode, Committed, Unsettled};
@@ -47,3 +50,4 @@ pub(crate) use offer::registration;
 pub use pending::LateFailure;
 pub use position::Position;
 pub use view::{PendingBlocks, View};
+pub use watch::{News, Watch, WatchOptions};

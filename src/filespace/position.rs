@@ -141,7 +141,7 @@ impl Link {
         }
     }
 
-    fn does_not_have(&self, position: &Position) -> Error {
+    pub(super) fn does_not_have(&self, position: &Position) -> Error {
         let what = format!(
             "the log of filespace {} does not have position {}: it was set back, or lost its end with the power, or \
              is another one",

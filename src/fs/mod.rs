@@ -9,6 +9,7 @@
 //! - `xattrs`: extended attributes.
 //! - `restore`: what was, from a snapshot.
 //! - `quota`: how much there is and may be.
+//! - `watch`: what happens at a path and below it.
 //! - [`mod@file`]: files as their user sees them; `open` knows which are open, `handle` what each has written (in
 //!   `segments`), `publish` brings it to the log, `read` brings content from the store, `ahead` before
 //!   it is asked for.
@@ -28,6 +29,7 @@ mod read;
 mod resolve;
 mod restore;
 mod segments;
+mod watch;
 mod xattrs;
 
 pub use batch::Batch;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use prost::Message;
 
+use super::events::{Event, Events};
 use super::ops::{self, AsId, Body, Op, Transaction};
 use super::sessions::forget_sessions;
 use super::source::{Scratch, Source, Stop, Tables, between};
@@ -52,6 +53,14 @@ pub enum Judgement {
 pub struct Author {
     session: Session,
     role: Role,
+    is_watched: bool,
+}
+
+impl Author {
+    /// The same; what its commit does to the tree is noted.
+    pub fn watched(self, is_watched: bool) -> Author {
+        Author { is_watched, ..self }
+    }
 }
 
 /// What a slot changes.
@@ -61,6 +70,8 @@ pub struct Changes {
     pub entries: BTreeMap<Bytes, Option<Bytes>>,
     /// What became of the commit's transactions.
     pub outcomes: Vec<Outcome>,
+    /// What they did to the tree, if that was asked for.
+    pub events: Vec<Event>,
 }
 
 impl Changes {
@@ -130,7 +141,7 @@ pub fn judge(
     if envelope.k != expected_k {
         return Ok(Judgement::Void(Void::OutOfOrder));
     }
-    Ok(Judgement::Consume(Author { session, role: member.role() }))
+    Ok(Judgement::Consume(Author { session, role: member.role(), is_watched: false }))
 }
 
 /// The change that a void slot makes: none, except that a fork is recorded.
@@ -142,7 +153,7 @@ pub fn void(state: &dyn Source, at: Seq, reason: Void) -> Result<Changes, Stop> 
         scratch.put_message(key::header(), &header);
     }
     forget_sessions(&mut scratch, at)?;
-    Ok(Changes { entries: scratch.into_changes(), outcomes: Vec::new() })
+    Ok(Changes { entries: scratch.into_changes(), ..Changes::default() })
 }
 
 /// Rule (e): the commit is consumed; each transaction of its body is judged alone. No body: it did not
@@ -158,6 +169,7 @@ pub fn consume(
 ) -> Result<Changes, Stop> {
     let mut judge = Judge::new(state, at, envelope, author.session.number(), author.role, &state_hash_at)?;
     judge.inline_base = inline.base;
+    judge.events = author.is_watched.then(Events::default);
     let mut outcomes = Vec::new();
     if let Some(body) = body {
         judge.take_packs(&body.packs);
@@ -172,7 +184,8 @@ pub fn consume(
     session.outcomes.clone_from(&outcomes);
     judge.scratch.put_message(key::session(envelope.session), &session);
     forget_sessions(&mut judge.scratch, at)?;
-    Ok(Changes { entries: judge.scratch.into_changes(), outcomes })
+    let events = judge.events.take().map(Events::into_list).unwrap_or_default();
+    Ok(Changes { entries: judge.scratch.into_changes(), outcomes, events })
 }
 
 /// What a transaction would do now, as the only one of a commit with this envelope at `at`: for what waits to be
@@ -190,7 +203,7 @@ pub fn preview(
     trial.offer(packs);
     let outcomes = vec![trial.judge(transaction)?];
     trial.0.finish()?;
-    Ok(Changes { entries: trial.0.scratch.into_changes(), outcomes })
+    Ok(Changes { entries: trial.0.scratch.into_changes(), outcomes, events: Vec::new() })
 }
 
 /// Transactions that are tried one after the other, each on what those before it leave.
@@ -246,6 +259,8 @@ pub(super) struct Judge<'a> {
     pub(super) touched_packs: BTreeSet<PackId>,
     /// Nothing takes effect but what ends that.
     pub(super) is_behind_fork: bool,
+    /// What happens, if somebody wants to know.
+    pub(super) events: Option<Events>,
     state_hash_at: &'a dyn Fn(Seq) -> Option<crate::ids::Hash>,
 }
 
@@ -272,6 +287,7 @@ impl<'a> Judge<'a> {
             offered: BTreeMap::new(),
             touched_packs: BTreeSet::new(),
             is_behind_fork: state.header()?.fork != 0,
+            events: None,
             state_hash_at,
         })
     }
@@ -353,6 +369,7 @@ impl<'a> Judge<'a> {
         let counters = self.counters;
         let (redirects, is_behind_fork) = (self.redirects.clone(), self.is_behind_fork);
         let mut outcome = Outcome::default();
+        self.events.iter_mut().for_each(Events::begin);
         match self.steps(transaction, &mut outcome) {
             Ok(()) => {
                 let new = self.redirects.iter().filter(|(number, _)| !redirects.contains_key(number));
@@ -364,6 +381,7 @@ impl<'a> Judge<'a> {
                 self.counters = counters;
                 self.redirects = redirects;
                 self.is_behind_fork = is_behind_fork;
+                self.events.iter_mut().for_each(Events::take_back);
                 Ok(Outcome { refusal: refusal as u32, op: outcome.op, ..Outcome::default() })
             }
             Err(Failure::Stopped(stop)) => Err(stop),
@@ -387,6 +405,7 @@ impl<'a> Judge<'a> {
             if self.is_behind_fork && !matches!(op, Op::AcceptFork(_) | Op::End(_)) {
                 return Err(Refusal::Forked.into());
             }
+            let replaced = self.before(op)?;
             match op {
                 Op::MakeDir(op) => self.make_dir(op)?,
                 Op::Create(op) => self.create(op)?,
@@ -423,6 +442,7 @@ impl<'a> Judge<'a> {
                 Op::Restore(op) => self.restore(op)?,
             }
             self.stay_within_quota(&before)?;
+            self.note(op, replaced)?;
         }
         outcome.op = 0;
         Ok(())

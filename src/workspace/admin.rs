@@ -53,6 +53,20 @@ impl Workspace {
         state.accounts().iter().map(info).collect()
     }
 
+    /// What an account is called; its key id, if the workspace does not know it, or cannot be asked.
+    pub fn called_account(&self, id: KeyId) -> String {
+        let known = || {
+            let state = self.state.lock();
+            let account = state.accounts().get(&id)?;
+            name::open(&self.key, self.id, &id.0, &account.name).ok()
+        };
+        let found = known().or_else(|| {
+            self.refresh().ok()?;
+            known()
+        });
+        found.unwrap_or_else(|| id.to_string())
+    }
+
     /// The account of this name or key id; of several with one name (all but one revoked) the live one.
     pub fn account(&self, name_or_key_id: &str) -> Result<AccountInfo> {
         if name_or_key_id.starts_with("sa_live:") {

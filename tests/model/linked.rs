@@ -60,6 +60,11 @@ impl Linked {
         self.abi.wait_for(to.filespace, &position, 10_000).expect("the position is reached");
     }
 
+    /// Everything that this client did is there, or is a late failure.
+    pub fn settle(&self) {
+        let _ = self.abi.sync_all(self.filespace);
+    }
+
     /// Walks a file's data and holes: they take turns until the end, and in holes there are zeros only.
     pub fn check_holes(&self, slot: usize) {
         let (abi, file) = (&self.abi, self.files[slot]);

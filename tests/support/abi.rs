@@ -13,6 +13,7 @@ use lucidlink::ffi::file::{ll_buffer, ll_open_options};
 use lucidlink::ffi::filespace::{ll_position, ll_statistics};
 use lucidlink::ffi::fs::ll_entry;
 use lucidlink::ffi::snapshot::ll_snapshot_info;
+use lucidlink::ffi::watch::{ll_event, ll_watch_options};
 use lucidlink::ffi::workspace::ll_link_options;
 use lucidlink::ffi::xattr::ll_xattr;
 
@@ -22,6 +23,22 @@ pub struct Failed {
     pub status: i32,
     pub maybe_applied: bool,
     pub message: String,
+}
+
+/// An event, with its texts.
+#[derive(Clone)]
+pub struct Event {
+    pub path: String,
+    pub from: String,
+    pub author: String,
+    pub raw: ll_event,
+}
+
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (raw, from, path) = (&self.raw, &self.from, &self.path);
+        write!(f, "{}.{} kind {} of {:x}: {from:?} {path:?}", raw.position, raw.index, raw.kind, raw.file_id)
+    }
 }
 
 pub type Res<T> = Result<T, Failed>;
@@ -239,6 +256,69 @@ impl Abi {
     pub fn wait_for(&self, filespace: u64, position: &ll_position, timeout_ms: u64) -> Res<()> {
         call!(self, filespace::ll_filespace_wait_for(filespace => u64, &raw const *position => *const ll_position,
             timeout_ms => u64))
+    }
+
+    pub fn position_text(&self, position: &ll_position) -> String {
+        let (mut text, mut needed) = ([0u8; 160], 0);
+        let at = text.as_mut_ptr().cast();
+        call!(self, filespace::ll_position_format(&raw const *position => *const ll_position, at => *mut c_char,
+            text.len() => usize, &raw mut needed => *mut usize)).expect("a text");
+        CStr::from_bytes_until_nul(&text).unwrap().to_str().unwrap().to_owned()
+    }
+
+    /// Watches a path, from a position or from now on.
+    pub fn watch(&self, filespace: u64, path: Option<&str>, from: Option<&str>, flags: u32) -> Res<u64> {
+        let (path, from, mut watch) = (path.map(c), from.map(c), 0);
+        let mut options: ll_watch_options = sized();
+        options.flags = flags;
+        options.path = path.as_ref().map_or(std::ptr::null(), |path| path.as_ptr());
+        options.from = from.as_ref().map_or(std::ptr::null(), |from| from.as_ptr());
+        call!(self, watch::ll_filespace_watch(filespace => u64, &raw const options => *const ll_watch_options,
+            &raw mut watch => *mut u64))?;
+        Ok(watch)
+    }
+
+    /// At most `cap` events.
+    pub fn next_events(&self, watch: u64, cap: usize, timeout_ms: u64) -> Res<Vec<Event>> {
+        let (mut events, mut count): (Vec<ll_event>, usize) = ((0..cap).map(|_| sized()).collect(), 0);
+        call!(self, watch::ll_watch_next(watch => u64, events.as_mut_ptr() => *mut ll_event,
+            size_of::<ll_event>() => usize, cap => usize, &raw mut count => *mut usize, timeout_ms => u64))?;
+        // SAFETY: the texts belong to the watch, until the next call.
+        let text = |text| unsafe { CStr::from_ptr(text) }.to_str().expect("UTF-8").to_owned();
+        let event = |event: &ll_event| Event {
+            path: text(event.path),
+            from: text(event.from),
+            author: text(event.author),
+            raw: *event,
+        };
+        Ok(events[..count].iter().map(event).collect())
+    }
+
+    pub fn watch_position(&self, watch: u64) -> Res<ll_position> {
+        let mut position: ll_position = sized();
+        call!(self, watch::ll_watch_position(watch => u64, &raw mut position => *mut ll_position))?;
+        Ok(position)
+    }
+
+    pub fn watch_fd(&self, watch: u64) -> Res<i32> {
+        let mut fd = 0;
+        call!(self, watch::ll_watch_fd(watch => u64, &raw mut fd => *mut i32))?;
+        Ok(fd)
+    }
+
+    pub fn set_watch_callback(
+        &self,
+        watch: u64,
+        callback: ffi::watch::ll_watch_fn,
+        user: *mut c_void,
+        free_user: ffi::library::ll_free_fn,
+    ) -> Res<()> {
+        call!(self, watch::ll_watch_set_callback(watch => u64, callback => ffi::watch::ll_watch_fn,
+            user => *mut c_void, free_user => ffi::library::ll_free_fn))
+    }
+
+    pub fn free_watch(&self, watch: u64) {
+        free!(self, watch::ll_watch_free(watch));
     }
 
     pub fn unlink(&self, filespace: u64) -> Res<()> {

@@ -116,7 +116,7 @@ pub(crate) fn linked(
 /// What was written is safe when this returns without an error: the daemon's stop syncs.
 fn with_daemon(
     common: &Common,
-    work: impl FnOnce(&Daemon, &Workspace) -> Result<(), Failure>,
+    work: impl FnOnce(&Daemon, &Arc<Workspace>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let token = common
         .token()?
