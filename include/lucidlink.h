@@ -3833,7 +3833,8 @@ void ll_batch_free(ll_batch handle);
 
 /**
  * Starts to watch a filespace: what everybody's commits do to it is told, in their order, each at least once, with the
- * names as they are at that place. Works on read-only links and for readers too.
+ * names as they are at that place. Works on read-only links and for readers too. A position that the log does not reach
+ * back to any more is LL_ERR_POSITION_TRUNCATED.
  *
  * @param filespace The filespace.
  * @param options What is watched; NULL for all of it, from now on.
@@ -3842,9 +3843,7 @@ void ll_batch_free(ll_batch handle);
  * Ownership: free it with ll_watch_free; it goes with its filespace handle
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
- * LL_ERR_UNSUPPORTED_OPTION, LL_ERR_NOT_LINKED, LL_ERR_LOG_ROLLED_BACK (from is not a position of this log),
- * LL_ERR_POSITION_TRUNCATED (the log does not reach back to it any more), LL_ERR_IO (a thread cannot be started).
- * @since 0.1.0
+ * LL_ERR_UNSUPPORTED_OPTION, LL_ERR_NOT_LINKED, LL_ERR_LOG_ROLLED_BACK (from is not a position of this log). @since 0.1.0
  */
 LL_API
 ll_status ll_filespace_watch(ll_filespace filespace,
@@ -3853,10 +3852,12 @@ ll_status ll_filespace_watch(ll_filespace filespace,
                              struct ll_error *err);
 
 /**
- * Takes what happened: waits until there is something, or the time is over.
+ * Takes what happened: waits until there is something, or the time is over. What keeps the link from following the log,
+ * such as LL_ERR_IO, is returned when the time is over; later it goes on. What ends the link, such as
+ * LL_ERR_FILESPACE_DELETED, ends the watch.
  *
  * @param watch The watch.
- * @param events Receives the events: room for `cap` of them.
+ * @param events Receives the events: room for `cap` of them; set the struct_size of the first.
  * @param stride Bytes from one to the next: sizeof(ll_event).
  * @param cap How many there is room for, at least 1.
  * @param count Receives how many there are; 0: there was nothing in time.
@@ -3865,9 +3866,7 @@ ll_status ll_filespace_watch(ll_filespace filespace,
  * Ownership: the texts belong to the watch, until the next call of this function or the end of the handle
  * Threads: any; calls take turns, and the next one ends the texts. Blocking: until there is something, at most
  * timeout_ms; ll_watch_free and the end of the link end it.
- * Errors: LL_ERR_INVALID_HANDLE (it was freed), LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_POSITION_TRUNCATED,
- * LL_ERR_FILESPACE_DELETED; when the time is over, what keeps the link from following the log, such as LL_ERR_IO or
- * LL_ERR_TIMEOUT: then it goes on later. @since 0.1.0
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED. @since 0.1.0
  */
 LL_API
 ll_status ll_watch_next(ll_watch watch,
@@ -3902,7 +3901,7 @@ ll_status ll_watch_position(ll_watch watch,
  * @param err Detail of a failure, or NULL.
  * Ownership: it belongs to the watch, and is closed with it
  * Threads: any. Blocking: no.
- * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_IO (there are too many descriptors). @since 0.1.0
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
  */
 LL_API
 ll_status ll_watch_fd(ll_watch watch,
@@ -3920,7 +3919,7 @@ ll_status ll_watch_fd(ll_watch watch,
  * this fails; may be NULL.
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: until a call of the replaced callback returns.
- * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_IO (a thread cannot be started). @since 0.1.0
+ * Errors: LL_ERR_INVALID_HANDLE. @since 0.1.0
  */
 LL_API
 ll_status ll_watch_set_callback(ll_watch watch,

@@ -61,6 +61,11 @@ static void on_log(int32_t level, const char *message, void *user)
         abort();
 }
 
+static void on_news(void *user)
+{
+    (void)user;
+}
+
 static void on_free(void *user)
 {
     (void)user;
@@ -99,6 +104,10 @@ static uint64_t good_number(const char *name)
         return 1;
     if (strcmp(name, "length") == 0)
         return 100;
+    if (strcmp(name, "stride") == 0)
+        return sizeof(ll_event);
+    if (strcmp(name, "cap") == 0)
+        return 1;
     return strcmp(name, "mode") == 0 ? 0644 : 0;
 }
 
@@ -115,6 +124,7 @@ static uint64_t good_handle(const char *type, const struct stage *stage)
         {"ll_late_failures", stage->failures},  {"ll_dir", stage->dir},
         {"ll_xattrs", stage->xattrs},           {"ll_batch", stage->batch},
         {"ll_snapshots", stage->snapshots},
+        {"ll_watch", stage->watch},
     };
     size_t n;
     for (n = 0; n < sizeof handles / sizeof *handles; n++)
@@ -198,6 +208,7 @@ static void put_good(struct arguments *arguments, int n, struct stage *stage)
     case IN_STRUCT:
     case OUT_STRUCT: put_good_struct(arguments, n); break;
     case LOG_CALLBACK: value->log = on_log; break;
+    case WATCH_CALLBACK: value->watch = on_news; break;
     case USER: value->pointer = stage; break;
     case FREE_CALLBACK: value->free = on_free; break;
     }
@@ -231,7 +242,8 @@ static int spoil_handle(union argument *value, const struct parameter *parameter
 {
     static const char *const types[] = {"ll_config", "ll_daemon",  "ll_workspace",  "ll_filespace",
                                         "ll_file",   "ll_entries", "ll_filespaces", "ll_accounts",
-                                        "ll_late_failures", "ll_dir", "ll_xattrs", "ll_batch", "ll_snapshots"};
+                                        "ll_late_failures", "ll_dir", "ll_xattrs", "ll_batch", "ll_snapshots",
+                                        "ll_watch"};
     uint64_t good = good_handle(parameter->type, stage);
     uint64_t bad[] = {0, stage->stale, UINT64_MAX, 1, good ^ UINT64_C(1) << 63, good + (UINT64_C(1) << 32),
                       good ^ 1, good | UINT32_MAX, good & UINT32_MAX, random_next(random),
@@ -404,6 +416,8 @@ int arguments_spoil(struct arguments *arguments, int n, int which, struct stage 
         count = spoil_number(value, which, random);
         if (strcmp(parameter->name, "timeout_ms") == 0)
             value->number %= 3; /* what it asks for is waited for */
+        if (strcmp(parameter->name, "cap") == 0)
+            value->number %= 2; /* so much room there is */
         return count;
     case STRING: return spoil_string(arguments, n, which, random);
     case BUFFER:
@@ -484,6 +498,7 @@ void arguments_release(const struct arguments *arguments)
         ll_dir_free(handle);
         ll_xattrs_free(handle);
         ll_batch_free(handle);
+        ll_watch_free(handle);
     }
 }
 

@@ -37,6 +37,7 @@ function kind_of(type, next_type, previous_kind,    base) {
     if ((type == "char *" || type == "void *") && next_type == "size_t") return "BUFFER"
     if (type == "void *" && next_type == "ll_free_fn") return "USER"
     if (type == "ll_log_fn") return "LOG_CALLBACK"
+    if (type == "ll_watch_fn") return "WATCH_CALLBACK"
     if (type == "ll_free_fn") return "FREE_CALLBACK"
     if (base in is_handle && type == base " *") return "OUT_HANDLE"
     if (base in is_number && type == base " *") return "OUT_NUMBER"
@@ -48,6 +49,7 @@ function kind_of(type, next_type, previous_kind,    base) {
 function argument_of(kind, type, n) {
     if (kind == "NUMBER" || kind == "CAPACITY" || kind == "COUNT" || kind == "HANDLE") return "(" type ")a[" n "].number"
     if (kind == "LOG_CALLBACK") return "a[" n "].log"
+    if (kind == "WATCH_CALLBACK") return "a[" n "].watch"
     if (kind == "FREE_CALLBACK") return "a[" n "].free"
     return "a[" n "].pointer"
 }

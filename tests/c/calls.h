@@ -26,6 +26,7 @@ enum kind {
     OUT_STRUCT,
     IN_STRUCT,
     LOG_CALLBACK,
+    WATCH_CALLBACK,
     USER,
     FREE_CALLBACK
 };
@@ -42,6 +43,7 @@ union argument {
     uint64_t number;
     void *pointer;
     ll_log_fn log;
+    ll_watch_fn watch;
     ll_free_fn free;
 };
 

@@ -65,6 +65,7 @@ static int is_in_the_table(ll_status status)
 static int takes_a_position(void)
 {
     return strcmp(arguments.call->name, "ll_filespace_wait_for") == 0 ||
+           strcmp(arguments.call->name, "ll_filespace_watch") == 0 ||
            strcmp(arguments.call->name, "ll_workspace_link_filespace") == 0;
 }
 

@@ -41,6 +41,7 @@ void stage_restore(struct stage *stage)
     uint64_t at = 0;
     int32_t exists = 0;
     ll_entry entry = LL_ENTRY_INIT;
+    ll_event event = LL_EVENT_INIT;
     ll_statistics statistics = LL_STATISTICS_INIT;
 
     if (ll_config_get(stage->config, "network.timeout", name, sizeof name, NULL, ERR) != LL_OK)
@@ -89,6 +90,8 @@ void stage_restore(struct stage *stage)
     }
     if (ll_xattrs_count(stage->xattrs, &count, ERR) != LL_OK)
         MUST(ll_fs_list_xattr(stage->session.fs, "/file", 0, &stage->xattrs, ERR));
+    if (ll_watch_next(stage->watch, &event, sizeof event, 1, &count, 0, ERR) != LL_OK)
+        MUST(ll_filespace_watch(stage->session.fs, NULL, &stage->watch, ERR));
 }
 
 void stage_end(struct stage *stage)
@@ -102,6 +105,7 @@ void stage_end(struct stage *stage)
     ll_xattrs_free(stage->xattrs);
     ll_batch_free(stage->batch);
     ll_snapshots_free(stage->snapshots);
+    ll_watch_free(stage->watch);
     ll_config_free(stage->config);
     session_close(&stage->session);
 }

@@ -21,6 +21,7 @@ struct stage {
     ll_xattrs xattrs;
     ll_batch batch;
     ll_snapshots snapshots;
+    ll_watch watch;
     ll_file stale; /* was alive once */
 };
 
