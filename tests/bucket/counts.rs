@@ -1,5 +1,7 @@
 //! Requests, counted in front of the server: each is paid for, in money and in time.
 
+use std::time::Instant;
+
 use lucidlink::ffi::workspace::{LL_CONSISTENCY_RELAXED, LL_CONSISTENCY_STRICT};
 
 use crate::program::Program;
@@ -87,4 +89,40 @@ fn who_waits_for_a_position_does_not_ask_all_the_time() {
     // Each looks once, and then one of them for all.
     assert!(counts(&program).iter().map(|(_, n)| n).sum::<usize>() <= 4 + 5);
     program.stop();
+}
+
+#[test]
+fn who_watches_costs_a_look_now_and_then_however_many_watch() {
+    let program = Program::new("watched", LL_CONSISTENCY_STRICT);
+    let other = Program::another("watched", LL_CONSISTENCY_STRICT);
+    let (abi, filespace) = (&program.abi, program.filespace);
+    abi.write_file(filespace, "/first", b"opens the session").unwrap();
+    let watches: Vec<u64> = (0..4).map(|_| abi.watch(filespace, None, None, 0).unwrap()).collect();
+    let all: usize = {
+        counts(&program);
+        assert!(abi.next_events(watches[0], 1, 2000).unwrap().is_empty());
+        counts(&program).iter().map(|(_, n)| n).sum()
+    };
+    // After 50, 150, 350, 750 and 1550 ms.
+    assert!(all <= 6, "{all} requests in two idle seconds");
+    // Its own change costs what it does without a watch, and is told.
+    let before = Instant::now();
+    abi.write_file(filespace, "/own", b"x").unwrap();
+    for watch in &watches {
+        assert_eq!(abi.next_events(*watch, 10, 10_000).unwrap().len(), 1);
+    }
+    let (counted, looks) = (counts(&program), before.elapsed().as_millis() as usize / 50 + 1);
+    let of = |kind: &str| counted.iter().filter(|(k, _)| k.starts_with(kind)).map(|(_, n)| n).sum::<usize>();
+    assert_eq!(of("PUT"), 1, "{counted:?}");
+    assert!(of("GET") <= looks, "{counted:?} in {:?}", before.elapsed());
+    // Another's is the look that finds it.
+    let before = Instant::now();
+    other.abi.write_file(other.filespace, "/other", b"x").unwrap();
+    for watch in &watches {
+        assert_eq!(abi.next_events(*watch, 10, 10_000).unwrap()[0].path, "/other");
+    }
+    let (counted, looks) = (counts(&program), before.elapsed().as_millis() as usize / 50 + 2);
+    assert!(counted.iter().map(|(_, n)| n).sum::<usize>() <= looks, "{counted:?} in {:?}", before.elapsed());
+    program.stop();
+    other.stop();
 }

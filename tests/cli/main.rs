@@ -12,4 +12,5 @@ mod provision;
 mod put;
 mod real;
 mod snapshots;
+mod watch;
 mod world;

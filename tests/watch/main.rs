@@ -16,22 +16,22 @@ use std::rc::Rc;
 use abi::Abi;
 
 /// A workspace in a folder with a filespace in it.
-pub struct World {
-    pub abi: Rc<Abi>,
-    pub folder: tempfile::TempDir,
-    pub url: String,
-    pub token: String,
+pub(crate) struct World {
+    pub(crate) abi: Rc<Abi>,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) url: String,
+    pub(crate) token: String,
 }
 
 /// A daemon that has the filespace linked.
-pub struct Client {
-    pub abi: Rc<Abi>,
-    pub daemon: u64,
-    pub filespace: u64,
+pub(crate) struct Client {
+    pub(crate) abi: Rc<Abi>,
+    pub(crate) daemon: u64,
+    pub(crate) filespace: u64,
 }
 
 impl World {
-    pub fn new() -> World {
+    pub(crate) fn new() -> World {
         let (abi, folder) = (Rc::new(Abi::load()), tempfile::tempdir().unwrap());
         let url = format!("file://{}/ws", folder.path().display());
         let token = abi.workspace_create(&url, "watched").unwrap();
@@ -46,7 +46,7 @@ impl World {
         self.abi.daemon(&[("workspace.url", &self.url), ("daemon.allow_multiple", "true")]).unwrap()
     }
 
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         let daemon = self.daemon();
         let workspace = self.abi.authenticate(daemon, &self.token).unwrap();
         Client { abi: self.abi.clone(), daemon, filespace: self.abi.link(workspace, "model").unwrap() }
@@ -54,7 +54,7 @@ impl World {
 }
 
 impl Client {
-    pub fn stop(self) {
+    pub(crate) fn stop(self) {
         self.abi.stop(self.daemon).unwrap();
     }
 }

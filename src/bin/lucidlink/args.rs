@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use lucidlink::filespace::Position;
 use lucidlink::state::value::Role;
 
 use crate::output::Failure;
@@ -30,7 +31,7 @@ Exit status:
   3  the account is unknown, revoked or expired, or its role does not allow this
   4  what was named does not exist
 
-With --json, listings (ls, tree, du, df, xattr list, snapshot list, account list, filespace list) print one object a line, other commands that
+With --json, listings (ls, tree, du, df, watch, xattr list, snapshot list, account list, filespace list) print one object a line, other commands that
 print something print one object; times are RFC 3339 in UTC, modes octal strings. An error is one line
 on stderr: {\"error\":{\"status\":\"LL_ERR_NOT_FOUND\",\"code\":-401,\"message\":\"...\"}}. Commands that print
 nothing print nothing then, but put, get and cp count what they copied.";
@@ -186,6 +187,12 @@ pub(crate) enum Command {
     /// Content, mode, owner, times and extended attributes are as they were; what is stored is shared, not
     /// copied. Directories above the target that are missing are made.
     Restore(Restore),
+    /// Print what happens in a filespace, until Ctrl-C
+    ///
+    /// A line for each thing that happened: the number of the commit, what happened (created, changed, attributes, moved,
+    /// deleted, tree-removed), who did it, and the path right after it. With --json each says in "resume" what --from
+    /// takes to go on behind it, also after this process died; the first line only says where it starts.
+    Watch(Watch),
     /// Show, set and remove extended attributes; symbolic links are followed
     #[command(subcommand)]
     Xattr(Xattr),
@@ -201,6 +208,16 @@ pub(crate) enum Command {
         /// The folder; it must be there
         folder: PathBuf,
     },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Watch {
+    /// The filespace's name, or a path in it: then only what happens there and below
+    #[arg(value_name = "NAME[:/PATH]", value_parser = Remote::or_all)]
+    pub(crate) at: Remote,
+    /// Print what happened behind this position first, as "resume" of --json says it
+    #[arg(long, value_name = "POSITION")]
+    pub(crate) from: Option<Position>,
 }
 
 #[derive(Subcommand)]

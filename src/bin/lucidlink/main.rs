@@ -5,7 +5,8 @@
 //! - [`session`]: the daemon of one command.
 //! - [`provision`]: workspaces, filespaces, accounts, grants.
 //! - [`files`]: looking at files; making, moving and removing names.
-//! - [`walk`]: looking at whole trees; [`usage`]: how much there is; [`xattr`]: extended attributes.
+//! - [`walk`]: looking at whole trees; [`usage`]: how much there is; [`xattr`]: extended attributes; [`watch`]: what
+//!   happens.
 //! - [`snapshot`]: snapshots, and what is restored from them.
 //! - [`put`], [`get`], [`cp`]: copying; [`copy`] is what they share, [`work`] their threads, [`names`] files with
 //!   several names, [`attributes`] extended attributes of local files, [`scratch`] local files that are not
@@ -32,6 +33,7 @@ mod snapshot;
 mod time;
 mod usage;
 mod walk;
+mod watch;
 mod work;
 mod xattr;
 
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Command::Sync { filespace } => usage::sync(common, filespace),
         Command::Snapshot(command) => snapshot::snapshot(common, command),
         Command::Restore(restore) => snapshot::restore(common, restore),
+        Command::Watch(watch) => watch::watch(common, watch),
         Command::Xattr(command) => xattr::xattr(common, command),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { folder } => manual::pages(folder),

@@ -119,6 +119,11 @@ impl Output {
         }
     }
 
+    /// What is waited for must not be kept back.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        self.out.flush().map_err(failed)
+    }
+
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
         self.out.flush().map_err(failed)
     }

@@ -25,6 +25,14 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
+    /// The same, or the name alone for all of it.
+    pub(crate) fn or_all(text: &str) -> Result<Remote, String> {
+        match text.contains([':', '/']) || text.is_empty() {
+            true => text.parse(),
+            false => format!("{text}:/").parse(),
+        }
+    }
+
     /// Whether it is in the same filespace as another one, and in the same snapshot of it or none.
     pub(crate) fn is_beside(&self, other: &Remote) -> bool {
         self.filespace == other.filespace && self.snapshot == other.snapshot
