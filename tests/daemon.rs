@@ -58,7 +58,7 @@ fn path(text: &str) -> Path {
     Path::parse(text).unwrap()
 }
 
-fn link(daemon: &Daemon, workspace: &Workspace, name: &str) -> Arc<Filespace> {
+fn link(daemon: &Daemon, workspace: &Arc<Workspace>, name: &str) -> Arc<Filespace> {
     let id = workspace.filespace_named(name).unwrap().id;
     daemon.link(workspace, id, request()).unwrap()
 }
@@ -213,7 +213,7 @@ fn only_admins_of_the_workspace_grant_and_delete() {
     assert_eq!(read_or_make(&a, &ws), b"content");
 }
 
-fn read_or_make(daemon: &Daemon, workspace: &Workspace) -> Vec<u8> {
+fn read_or_make(daemon: &Daemon, workspace: &Arc<Workspace>) -> Vec<u8> {
     let filespace = link(daemon, workspace, "projects");
     write(&filespace, "/file", b"content");
     read(&filespace, "/file")

@@ -95,6 +95,11 @@ impl Link {
     /// deadline.
     pub(super) fn wait_for_more(&self, deadline: Instant) -> Result<bool> {
         let before = self.position();
+        if self.is_snapshot() {
+            // Nothing comes behind it.
+            std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
+            return Ok(false);
+        }
         let Some(head) = self.log.wait_beyond(before, deadline)? else { return Ok(false) };
         if head > self.position() {
             self.catch_up_to(head, None)?;

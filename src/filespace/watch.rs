@@ -447,6 +447,10 @@ impl Link {
     /// Watches what happens behind a position, or from now on.
     pub fn watch(self: &Arc<Link>, options: WatchOptions) -> Result<Arc<Watch>> {
         self.check_usable()?;
+        if self.is_snapshot() {
+            let what = "filespace: nothing happens in a snapshot; watch the filespace itself";
+            return Err(Error::new(Status::InvalidArgument, what));
+        }
         self.refresh()?;
         let from = options.from.as_ref().map(|from| self.check_has(from).map(|()| *from)).transpose()?;
         let applying = self.take_applying()?;

@@ -101,7 +101,7 @@ fn an_old_position_is_replayed_from_a_checkpoint_and_none_below_the_floor() {
         log: cut.clone(),
         store: place.store.clone(),
         account: place.account.clone(),
-        keyring: Keyring::new(0, place.key.clone()),
+        keyring: Arc::new(Keyring::new(0, place.key.clone())),
         runtime: place.runtime(),
     };
     let link = Link::open(parts, LinkOptions::strict(TIMEOUT)).unwrap();
