@@ -735,6 +735,94 @@ public:
     }
 };
 
+/// Something that happened in a filespace: an ll_event with texts of its own. @since 0.1.0
+struct event {
+    /// LL_EVENT_CREATED to LL_EVENT_OVERFLOW.
+    std::uint32_t kind = 0;
+    /// LL_TYPE_FILE, LL_TYPE_DIRECTORY or LL_TYPE_SYMLINK; 0 for an overflow.
+    std::uint32_t type = 0;
+    /// The number of the commit.
+    std::uint64_t position = 0;
+    /// Which of the commit's events it is.
+    std::uint32_t index = 0;
+    /// Whether this link did it.
+    bool own = false;
+    /// The file's number.
+    std::uint64_t file_id = 0;
+    /// The number of the directory that it is in; 0 if that is not known.
+    std::uint64_t parent_id = 0;
+    /// Its path right after it happened; empty if that is elsewhere, or not known.
+    std::string path;
+    /// LL_EVENT_MOVED: the path before; empty if that was elsewhere.
+    std::string from;
+    /// Who did it.
+    std::string author;
+};
+
+/// What is watched. @since 0.1.0
+struct watch_options {
+    /// Only what happens at this path and below it; empty: all.
+    std::string path;
+    /// A position as text: what came behind it is told. Empty: from now on.
+    std::string from;
+    /// LL_WATCH_OTHERS: leave out what this link does itself.
+    std::uint32_t flags = 0;
+};
+
+/// Is called when a watch has something to take. It must not throw, and must not call the library. @since 0.1.0
+using watch_function = std::function<void()>;
+
+/// A watch of a filespace: for (const event& e : watch.next(100, seconds(1))). @since 0.1.0
+class watch : public detail::handle<&ll_watch_free> {
+public:
+    using handle::handle;
+
+    /// What happened, at most `limit` of it; waits until there is something, or the time is over (ll_watch_next).
+    /// Threads: any; calls take turns. Blocking: at most the timeout.
+    std::vector<event> next(std::size_t limit, std::chrono::milliseconds timeout, on_error err LUCIDLINK_OR_THROW) {
+        const ll_event initial = LL_EVENT_INIT;
+        std::vector<ll_event> native(limit, initial);
+        std::size_t count = 0;
+        const auto ms = static_cast<std::uint64_t>(timeout.count() < 0 ? 0 : timeout.count());
+        std::vector<event> events;
+        if (!detail::call(err, ll_watch_next, get(), native.data(), sizeof(ll_event), limit, &count, ms)) {
+            return events;
+        }
+        events.reserve(count);
+        for (std::size_t n = 0; n < count; ++n) {
+            const ll_event& c = native[n];
+            events.push_back({c.kind, c.type, c.position, c.index, c.own != 0, c.file_id, c.parent_id, c.path, c.from,
+                              c.author});
+        }
+        return events;
+    }
+    /// Where another watch goes on (ll_watch_position). Threads: any. Blocking: no.
+    lucidlink::position position(on_error err LUCIDLINK_OR_THROW) const {
+        ll_position at = LL_POSITION_INIT;
+        detail::call(err, ll_watch_position, get(), &at);
+        return lucidlink::position(at);
+    }
+    /// A descriptor that is readable as long as there is something to take; it belongs to the watch (ll_watch_fd).
+    /// Threads: any. Blocking: no.
+    std::int32_t fd(on_error err LUCIDLINK_OR_THROW) const {
+        std::int32_t descriptor = -1;
+        detail::call(err, ll_watch_fd, get(), &descriptor);
+        return descriptor;
+    }
+    /// Sets who is called when there is something to take and was nothing before; an empty function for nobody
+    /// (ll_watch_set_callback). Threads: any. Blocking: until a call of the function before returns.
+    void set_callback(watch_function function, on_error err LUCIDLINK_OR_THROW) {
+        if (!function) {
+            detail::call(err, ll_watch_set_callback, get(), nullptr, nullptr, nullptr);
+            return;
+        }
+        const ll_watch_fn pass_on = [](void* user) noexcept { (*static_cast<watch_function*>(user))(); };
+        const ll_free_fn free_it = [](void* user) noexcept { delete static_cast<watch_function*>(user); };
+        void* const user = new watch_function(std::move(function)); // the library frees it, also if this fails
+        detail::call(err, ll_watch_set_callback, get(), pass_on, user, free_it);
+    }
+};
+
 /// A linked filespace: files and directories. Paths are absolute, '/'-separated, at most 4096 bytes. The destructor
 /// ends the files that were opened through it; the link lasts until unlink() or the daemon's stop(). @since 0.1.0
 class filespace : public detail::handle<&ll_filespace_free> {
@@ -764,6 +852,22 @@ public:
     void wait_for(const position& at, std::chrono::milliseconds timeout, on_error err LUCIDLINK_OR_THROW) const {
         const auto ms = static_cast<std::uint64_t>(timeout.count() < 0 ? 0 : timeout.count());
         detail::call(err, ll_filespace_wait_for, get(), &at.native(), ms);
+    }
+    /// Tells what everybody's commits do to it (ll_filespace_watch). Threads: any. Blocking: yes.
+    watch start_watch(const watch_options& options, on_error err LUCIDLINK_OR_THROW) const {
+        const detail::text path(options.path, "path"), from(options.from, "from");
+        ll_watch_options native = LL_WATCH_OPTIONS_INIT;
+        ll_watch started = LL_INVALID_HANDLE;
+        for (const detail::text* argument : {&path, &from}) {
+            if (!detail::accept(err, *argument)) {
+                return {};
+            }
+        }
+        native.flags = options.flags;
+        native.path = detail::or_null(path);
+        native.from = detail::or_null(from);
+        detail::call(err, ll_filespace_watch, get(), &native, &started);
+        return watch(started);
     }
     /// How much there is in it (ll_filespace_statistics). Threads: any. Blocking: yes.
     ll_statistics statistics(on_error err LUCIDLINK_OR_THROW) const {

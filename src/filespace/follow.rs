@@ -70,9 +70,9 @@ struct Step {
     prepared: Prepared,
     /// The filespace's new header, if it changes.
     header: Option<Header>,
-    takes_snapshot: bool,
     chain: Hash,
     diverged: bool,
+    takes_snapshot: bool,
     batch: Option<Batch>,
 }
 
@@ -95,6 +95,11 @@ impl Link {
     /// deadline.
     pub(super) fn wait_for_more(&self, deadline: Instant) -> Result<bool> {
         let before = self.position();
+        if self.is_snapshot() {
+            // Nothing comes behind it.
+            std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
+            return Ok(false);
+        }
         let Some(head) = self.log.wait_beyond(before, deadline)? else { return Ok(false) };
         if head > self.position() {
             self.catch_up_to(head, None)?;
@@ -256,7 +261,7 @@ impl Link {
         let takes_snapshot = changes.takes_snapshot(slot.at);
         let chain = chain::next(&replica.chain(), slot.at, slot.bytes);
         let Some(own) = slot.watched else {
-            return Ok(Step { prepared, header, takes_snapshot, chain, diverged, batch: None });
+            return Ok(Step { prepared, header, chain, diverged, takes_snapshot, batch: None });
         };
         let incarnation = match &header {
             Some(header) => Incarnation::from_slice(&header.incarnation),
@@ -270,7 +275,7 @@ impl Link {
             is_own: envelope.is_some_and(|envelope| own == Some(envelope.session)),
             events: changes.events,
         };
-        Ok(Step { prepared, header, takes_snapshot, chain, diverged, batch: Some(batch) })
+        Ok(Step { prepared, header, chain, diverged, takes_snapshot, batch: Some(batch) })
     }
 
     /// Stops what cannot go on in a filespace that has a fork, or has ended.

@@ -448,7 +448,7 @@ impl Link {
     pub fn watch(self: &Arc<Link>, options: WatchOptions) -> Result<Arc<Watch>> {
         self.check_usable()?;
         if self.is_snapshot() {
-            let what = "a snapshot does not change; link the filespace itself to watch it";
+            let what = "filespace: nothing happens in a snapshot; watch the filespace itself";
             return Err(Error::new(Status::InvalidArgument, what));
         }
         self.refresh()?;

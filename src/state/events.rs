@@ -172,7 +172,7 @@ impl Judge<'_> {
                 let new = child(&self.scratch, self.redirected(Ino(op.to_parent)), &op.to_name)?;
                 self.add_event(events, Happened::Moved, self.redirected(Ino(op.ino)), new, Some(old))
             }
-            Op::Replace(op) | Op::Write(op) | Op::Append(op) => {
+            Op::Replace(op) | Op::Write(op) | Op::Append(op) | Op::Restore(op) => {
                 self.changed(events, Happened::Changed, op.ino)
             }
             Op::Truncate(op) => self.changed(events, Happened::Changed, op.ino),

@@ -4,8 +4,8 @@
 //! - [`key`], [`value`]: what the state consists of.
 //! - [`source`]: reading it, layer over layer.
 //! - [`apply`]: judging a commit; `tree` judges names, [`extents`] content, [`xattrs`] extended attributes, [`copy`]
-//!   copies, `sessions` what ends, [`snapshots`] snapshots and what is restored from them. [`events`] says what a commit
-//!   did to the tree.
+//!   copies, `sessions` what ends, [`snapshots`] snapshots and what is restored from them. [`events`] says what it did
+//!   to the tree.
 //! - [`replica`]: the state at a position, in memory, on top of the parts of a checkpoint.
 //!   `hot` holds what was read or written lately.
 //! - [`part`]: sorted parts, the form in which a checkpoint stores the state.

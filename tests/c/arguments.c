@@ -242,7 +242,8 @@ static int spoil_handle(union argument *value, const struct parameter *parameter
 {
     static const char *const types[] = {"ll_config", "ll_daemon",  "ll_workspace",  "ll_filespace",
                                         "ll_file",   "ll_entries", "ll_filespaces", "ll_accounts",
-                                        "ll_late_failures", "ll_dir", "ll_xattrs", "ll_batch", "ll_snapshots", "ll_watch"};
+                                        "ll_late_failures", "ll_dir", "ll_xattrs", "ll_batch", "ll_snapshots",
+                                        "ll_watch"};
     uint64_t good = good_handle(parameter->type, stage);
     uint64_t bad[] = {0, stage->stale, UINT64_MAX, 1, good ^ UINT64_C(1) << 63, good + (UINT64_C(1) << 32),
                       good ^ 1, good | UINT32_MAX, good & UINT32_MAX, random_next(random),

@@ -1,5 +1,6 @@
 /* Every member does what its function of the C interface does. */
 #include <algorithm>
+#include <atomic>
 
 #include "world.hpp"
 
@@ -199,6 +200,43 @@ static void snapshots(test_session& session) {
     CHECK(session.fs.snapshots().empty());
 }
 
+/* What another client does, and how to hear of it. */
+static void watches(test_session& session, const test_world& world) {
+    test_session other(world);
+    std::atomic<int> called{0};
+    session.fs.create_dir("/watched");
+    lucidlink::watch_options options;
+    options.path = "/watched";
+    options.flags = LL_WATCH_OTHERS;
+    lucidlink::watch watch = session.fs.start_watch(options);
+    const std::string start = watch.position().to_string();
+    watch.set_callback([&] { ++called; });
+    CHECK(watch.fd() >= 0);
+    CHECK(watch.next(10, std::chrono::milliseconds(0)).empty());
+    other.fs.write_file("/watched/letter", "text");
+    other.fs.move("/watched/letter", "/elsewhere");
+    std::vector<lucidlink::event> events;
+    while (events.size() < 2) {
+        for (const lucidlink::event& e : watch.next(1, std::chrono::seconds(20))) {
+            events.push_back(e);
+        }
+    }
+    CHECK(events[0].kind == LL_EVENT_CREATED && events[0].path == "/letter" && events[0].type == LL_TYPE_FILE);
+    CHECK(events[1].kind == LL_EVENT_MOVED && events[1].from == "/letter" && events[1].path.empty());
+    CHECK(events[0].author == "admin" && !events[0].own && events[0].file_id == events[1].file_id);
+    while (called == 0) {
+        continue;
+    }
+    watch.set_callback({});
+    options.from = start;
+    lucidlink::watch again = session.fs.start_watch(options);
+    CHECK(again.next(10, std::chrono::seconds(20)).at(0).path == "/letter");
+    options.from = "now";
+    failure why;
+    CHECK(!session.fs.start_watch(options, why) && why.status == LL_ERR_INVALID_ARGUMENT);
+    other.fs.unlink();
+}
+
 int main() {
     {
         const test_world world;
@@ -210,6 +248,7 @@ int main() {
         positions(session, world);
         late_failures(session, world);
         snapshots(session);
+        watches(session, world);
         session.daemon.stop();
     }
     return check_end();

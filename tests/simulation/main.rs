@@ -20,6 +20,7 @@ mod call;
 mod model;
 mod relaxed;
 mod simulated;
+mod watches;
 mod worlds;
 
 use std::time::Duration;

@@ -61,6 +61,10 @@ impl Place {
         }
     }
 
+    pub fn runtime(&self) -> tokio::runtime::Handle {
+        self.runtime.handle().clone()
+    }
+
     /// A client whose requests fail once in so many; it gives up after `timeout`.
     pub fn open(&self, seed: u64, odds: u64, timeout: Duration) -> Simulated {
         self.open_as(seed, odds, "/", LinkOptions::strict(timeout))

@@ -31,8 +31,7 @@ Exit status:
   3  the account is unknown, revoked or expired, or its role does not allow this
   4  what was named does not exist
 
-With --json, listings (ls, tree, du, df, watch, xattr list, snapshot list, account list, filespace list) print one object a
-line, other commands that
+With --json, listings (ls, tree, du, df, watch, xattr list, snapshot list, account list, filespace list) print one object a line, other commands that
 print something print one object; times are RFC 3339 in UTC, modes octal strings. An error is one line
 on stderr: {\"error\":{\"status\":\"LL_ERR_NOT_FOUND\",\"code\":-401,\"message\":\"...\"}}. Commands that print
 nothing print nothing then, but put, get and cp count what they copied.";

@@ -5,10 +5,9 @@
 //! - [`session`]: the daemon of one command.
 //! - [`provision`]: workspaces, filespaces, accounts, grants.
 //! - [`files`]: looking at files; making, moving and removing names.
-//! - [`walk`]: looking at whole trees; [`usage`]: how much there is; [`xattr`]: extended attributes.
-//! - [`snapshot`]: snapshots, and what is restored from them.
 //! - [`walk`]: looking at whole trees; [`usage`]: how much there is; [`xattr`]: extended attributes; [`watch`]: what
 //!   happens.
+//! - [`snapshot`]: snapshots, and what is restored from them.
 //! - [`put`], [`get`], [`cp`]: copying; [`copy`] is what they share, [`work`] their threads, [`names`] files with
 //!   several names, [`attributes`] extended attributes of local files, [`scratch`] local files that are not
 //!   whole yet.

@@ -29,7 +29,7 @@ impl Remote {
     pub(crate) fn or_all(text: &str) -> Result<Remote, String> {
         match text.contains([':', '/']) || text.is_empty() {
             true => text.parse(),
-            false => Ok(Remote { filespace: text.to_owned(), snapshot: None, path: Path::root() }),
+            false => format!("{text}:/").parse(),
         }
     }
 

@@ -22,12 +22,11 @@ use crate::session::{Purpose, linked};
 const LOOK: Duration = Duration::from_millis(200);
 
 pub(crate) fn watch(common: &Common, watch: &Watch) -> Result<(), Failure> {
-    let interrupted = on_interrupt()?;
-    let name = &watch.at.filespace;
     if watch.at.snapshot.is_some() {
-        return Err(Failure::Usage(format!("{}: a snapshot does not change", watch.at)));
+        return Err(Failure::Usage(format!("{}: nothing happens in a snapshot", watch.at)));
     }
-    linked(common, name, Purpose::Reading.request(), |workspace, fs| {
+    let interrupted = on_interrupt()?;
+    linked(common, &watch.at.filespace, Purpose::Reading.request(), |workspace, fs| {
         follow(common, watch, workspace, fs, &interrupted)
     })
 }
