@@ -13,7 +13,7 @@
 //! - [`log`]: `CommitLog`, the only coordination primitive, and the commit codec.
 //! - [`database`]: PostgreSQL: connections, TLS, errors. `runner`: blocking calls into asynchronous libraries.
 //! - [`crypto`]: key schedule, sealing, signing, grants.
-//! - [`bucket`]: an S3 bucket, below logs and stores: HTTP, and nothing else.
+//! - [`bucket`]: a bucket in S3, Google Cloud Storage or Azure, below logs and stores: HTTP, and nothing else.
 //!
 //! Beside them: [`error`], [`ids`] (a type for each identifier), [`mod@env`] (injected clock and
 //! randomness), [`codec`] (compression), [`metrics`] (what was done, counted), [`report`] (what goes to the host's log callback), `files` (opening a file that others

@@ -8,6 +8,22 @@ use object_store::client::{HttpError, HttpErrorKind};
 use crate::error::{Error, Status};
 use crate::runner::NoAnswer;
 
+/// What a service's answers mean, and what to change when it refuses.
+#[derive(Debug)]
+pub(super) struct Answers {
+    /// The settings that say where the store is.
+    pub(super) endpoint: &'static str,
+    /// What the credentials must allow.
+    pub(super) access: &'static str,
+    /// What is meant by a status and a code of the service's own.
+    pub(super) meaning: fn(u16, &str) -> Option<BucketError>,
+}
+
+/// The store refuses, with a code that says what to change.
+pub(super) fn refused(code: &str, what: &str) -> BucketError {
+    BucketError::Refused(format!("the store answers {code}: {what}"))
+}
+
 /// Why a request failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum BucketError {
@@ -54,37 +70,21 @@ impl BucketError {
         !matches!(self, BucketError::Timeout | BucketError::Failed(_))
     }
 
-    /// What an answer says that is no success.
-    pub(super) fn of_answer(status: u16, body: &str) -> BucketError {
-        let code = element(body, "Code").unwrap_or_default();
-        let refused = |what: &str| BucketError::Refused(format!("the store answers {code}: {what}"));
+    /// What an answer says that is no success: its status, and a code, of its head or else its body.
+    pub(super) fn of_answer(answers: &Answers, status: u16, code: &str, body: &str) -> BucketError {
+        let code = if code.is_empty() { element(body, "Code").unwrap_or_default() } else { code };
+        if let Some(meaning) = (answers.meaning)(status, code) {
+            return meaning;
+        }
         match (status, code) {
             (_, "NoSuchBucket") => BucketError::NoBucket,
             (404, _) => BucketError::NotFound,
             (412, _) => BucketError::Exists,
             (416, _) => BucketError::OutOfRange,
-            (_, "InvalidAccessKeyId") => refused(
-                "check s3.access_key_id, or AWS_ACCESS_KEY_ID or AWS_PROFILE if it comes from there",
-            ),
-            (_, "SignatureDoesNotMatch") => refused(
-                "check s3.secret_access_key, or AWS_SECRET_ACCESS_KEY or AWS_PROFILE if it comes from there",
-            ),
-            (_, "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired") => {
-                refused("the session token is not valid any more; get another one for s3.session_token (AWS_SESSION_TOKEN)")
+            (401 | 403, "") => {
+                BucketError::Refused(format!("the store refuses the request: {}", answers.access))
             }
-            (_, "RequestTimeTooSkewed" | "RequestExpired") => {
-                refused("the clock of this machine differs too much from the store's; set it")
-            }
-            (_, "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException") => wrong_region(),
-            (301 | 307 | 308, _) => wrong_region(),
-            (401 | 403, "") => BucketError::Refused(
-                "the store refuses the request: check s3.access_key_id and s3.secret_access_key, and that their owner may \
-                 list the bucket, and get and put objects in it"
-                    .to_owned(),
-            ),
-            (401 | 403, _) => refused(
-                "the owner of s3.access_key_id must be allowed to list the bucket, and to get and put objects in it",
-            ),
+            (401 | 403, _) => refused(code, answers.access),
             (501, _) | (_, "NotImplemented") => BucketError::Unsuitable(format!(
                 "the store does not know a request that is needed ({status} {code}): use a store with conditional PUT, or \
                  keep the log in PostgreSQL"
@@ -93,11 +93,28 @@ impl BucketError {
                 BucketError::Failed(format!("the store fails with {status} {code}"))
             }
             // 409: another request for this key was under way. Which of them won is not known.
-            (408 | 409 | 429 | 500.., _) => BucketError::Failed(format!("the store fails with {status} {code}")),
+            (408 | 409 | 429 | 500.., _) => {
+                BucketError::Failed(format!("the store fails with {status} {code}"))
+            }
             _ => {
                 let message = element(body, "Message").unwrap_or_default();
                 BucketError::Refused(format!("the store answers {status} {code}: {message}"))
             }
+        }
+    }
+
+    /// Why a request was not answered.
+    pub(super) fn of_request(answers: &Answers, error: &HttpError) -> BucketError {
+        let (why, endpoint) = (deepest(error), answers.endpoint);
+        match error.kind() {
+            HttpErrorKind::Connect if why.contains("certificate") => BucketError::Settings(format!(
+                "the store's certificate is not trusted ({why}): check {endpoint}, or set network.ca_file"
+            )),
+            HttpErrorKind::Connect => BucketError::Unreachable(format!(
+                "the store cannot be reached ({why}): check {endpoint} and network.proxy"
+            )),
+            HttpErrorKind::Timeout => BucketError::Failed("the store did not answer in time".to_owned()),
+            _ => BucketError::Failed(format!("the connection to the store failed: {why}")),
         }
     }
 
@@ -140,25 +157,25 @@ impl From<object_store::Error> for BucketError {
         if let Some(answer) = causes().find_map(|cause| cause.downcast_ref::<BucketError>()) {
             return answer.clone();
         }
-        match causes().find_map(|cause| cause.downcast_ref::<HttpError>()) {
-            Some(http) => of_http(http),
-            None => BucketError::Failed(format!("the store's answer cannot be used: {}", deepest(&error))),
+        // A body that breaks off comes after the head, which was a success.
+        match (&error, causes().find_map(|cause| cause.downcast_ref::<HttpError>())) {
+            (_, Some(http)) => {
+                BucketError::Failed(format!("the connection to the store failed: {}", deepest(http)))
+            }
+            // Of one of the many requests in one.
+            (object_store::Error::NotFound { .. }, None) => BucketError::NotFound,
+            (_, None) => of_client(&deepest(&error)),
         }
     }
 }
 
-fn of_http(error: &HttpError) -> BucketError {
-    let why = deepest(error);
-    match error.kind() {
-        HttpErrorKind::Connect if why.contains("certificate") => BucketError::Settings(format!(
-            "the store's certificate is not trusted ({why}): check s3.endpoint, or set network.ca_file"
-        )),
-        HttpErrorKind::Connect => BucketError::Unreachable(format!(
-            "the store cannot be reached ({why}): check s3.endpoint (AWS_ENDPOINT_URL) and network.proxy"
-        )),
-        HttpErrorKind::Timeout => BucketError::Failed("the store did not answer in time".to_owned()),
-        _ => BucketError::Failed(format!("the connection to the store failed: {why}")),
+/// What the client made of an answer by itself. Azure removes objects in a request for many, which succeeds, with an
+/// answer for each in it.
+fn of_client(text: &str) -> BucketError {
+    if text.ends_with("(code: 401)") || text.ends_with("(code: 403)") {
+        return BucketError::Refused("the credentials do not allow to delete objects".to_owned());
     }
+    BucketError::Failed(format!("the store's answer cannot be used: {text}"))
 }
 
 /// The text of the first cause; the layers above it say little.
@@ -168,10 +185,6 @@ fn deepest(error: &(dyn StdError + 'static)) -> String {
         error = source;
     }
     error.to_string()
-}
-
-fn wrong_region() -> BucketError {
-    BucketError::Settings("the bucket is in another region: set s3.region (AWS_REGION)".to_owned())
 }
 
 /// The text of the first element of this name, if it is short and plain.
@@ -188,7 +201,9 @@ mod tests {
     fn answer(status: u16, code: &str) -> BucketError {
         let signed = "<StringToSign>s3cret</StringToSign>";
         BucketError::of_answer(
+            &crate::bucket::s3::ANSWERS,
             status,
+            "",
             &format!("<Error><Code>{code}</Code><Message>no</Message>{signed}</Error>"),
         )
     }
@@ -200,7 +215,7 @@ mod tests {
             (403, "SignatureDoesNotMatch", "s3.secret_access_key"),
             (400, "ExpiredToken", "s3.session_token"),
             (403, "RequestTimeTooSkewed", "clock"),
-            (403, "AccessDenied", "allowed"),
+            (403, "AccessDenied", "may list"),
             (403, "", "s3.secret_access_key"),
             (400, "AuthorizationHeaderMalformed", "s3.region"),
             (301, "PermanentRedirect", "s3.region"),
@@ -212,6 +227,18 @@ mod tests {
             assert!(error.is_without_effect() && !error.is_transient(), "{error}");
             assert!(!error.to_string().contains("s3cret"), "{error}");
         }
+    }
+
+    #[test]
+    fn one_of_many_that_is_refused_is_not_tried_again() {
+        let of = |text: &str| {
+            BucketError::from(object_store::Error::Generic {
+                store: "a store",
+                source: text.to_owned().into(),
+            })
+        };
+        assert!(matches!(of("it failed for key a: no (code: 403)"), BucketError::Refused(_)));
+        assert!(of("it failed for key a: no (code: 503)").is_transient());
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! An S3 bucket: the one module that knows of HTTP. It knows nothing of logs, packs and their keys.
+//! A bucket in S3, Google Cloud Storage or Azure: the one module that knows of HTTP. It knows nothing of logs, packs and
+//! their keys.
 //!
-//! - [`settings`](Settings): how a bucket is reached.
+//! - [`settings`](Settings): how a bucket is reached, and in which [`Service`] it is.
+//! - [`s3`], [`gs`], [`az`]: what is different in each: credentials, endpoints, what answers mean.
 //! - [`error`](BucketError): why it cannot be.
 //! - `http`: what goes over the wire; `dns`: to whom.
 //! - `probe`: whether a store keeps what a log needs of it.
@@ -9,10 +11,14 @@
 //! What only looks is repeated while the store fails, for some seconds. A conditional PUT is not: once it was sent, an
 //! answer to a second one could be the refusal of what the first one did.
 
+pub mod az;
+mod client;
 mod dns;
 mod error;
+pub mod gs;
 mod http;
 mod probe;
+pub mod s3;
 mod settings;
 
 use std::fmt;
@@ -21,30 +27,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use object_store::aws::{AmazonS3, AmazonS3Builder};
-use object_store::list::{PaginatedListOptions, PaginatedListStore};
+use object_store::list::PaginatedListOptions;
 use object_store::path::Path;
-use object_store::{
-    Certificate, ClientOptions, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
-};
+use object_store::{GetOptions, PutMode, PutOptions};
 use tokio::runtime::Handle;
 
 use crate::runner::Runner;
 
+use client::Client;
 pub use error::BucketError;
 pub use probe::Probe;
-pub use settings::{Settings, check_endpoint};
+pub use settings::{Service, Settings, check_endpoint, check_endpoint_with_path};
 
-/// How long connecting may take, unless calls may wait even less.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Attempts of a request that may be repeated, and the pauses between them.
 const ATTEMPTS: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LAST_PAUSE: Duration = Duration::from_secs(2);
-/// Connections kept open.
-const IDLE_CONNECTIONS: usize = 32;
 
-/// Keys of one answer to a listing, at most: what S3 gives.
+/// Keys of one answer to a listing, at most: what S3 and Google give.
 pub const LIST_PAGE: usize = 1000;
 
 /// A part of a listing.
@@ -58,7 +58,8 @@ pub struct Page {
 
 /// A bucket, and the prefix of the keys in it.
 pub struct Bucket {
-    client: Arc<AmazonS3>,
+    client: Arc<dyn Client>,
+    scheme: &'static str,
     name: String,
     /// Empty, or ends in `/`.
     prefix: String,
@@ -68,7 +69,7 @@ pub struct Bucket {
 
 impl fmt::Debug for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "s3://{}/{}", self.name, self.prefix)
+        write!(f, "{}://{}/{}", self.scheme, self.name, self.prefix)
     }
 }
 
@@ -90,57 +91,13 @@ impl Bucket {
         timeout: Duration,
         runtime: Option<Handle>,
     ) -> Result<Bucket, BucketError> {
-        let resolved = settings.resolve()?;
-        let mut options = ClientOptions::new()
-            .with_timeout_disabled()
-            .with_dns_resolver(Arc::new(dns::Lookup))
-            .with_connect_timeout(CONNECT_TIMEOUT.min(timeout))
-            .with_pool_max_idle_per_host(IDLE_CONNECTIONS);
-        if let Some(proxy) = &settings.proxy {
-            options = options.with_proxy_url(proxy);
-        }
-        if let Some(file) = &settings.ca_file {
-            let wrong = |why: String| {
-                BucketError::Settings(format!("network.ca_file: {} cannot be used: {why}", file.display()))
-            };
-            let pem = std::fs::read(file).map_err(|e| wrong(e.to_string()))?;
-            let certificates = Certificate::from_pem_bundle(&pem).map_err(|e| wrong(e.to_string()))?;
-            if certificates.is_empty() {
-                return Err(wrong("it holds no certificate in PEM form".to_owned()));
-            }
-            for certificate in certificates {
-                options = options.with_root_certificate(certificate);
-            }
-        }
-        let is_plain = resolved.endpoint.as_deref().is_some_and(|e| e.starts_with("http://"));
-        let mut builder = AmazonS3Builder::new()
-            .with_http_connector(http::Connector)
-            .with_client_options(options.with_allow_http(is_plain).with_no_system_certificates(is_plain))
-            .with_bucket_name(name)
-            .with_region(resolved.region)
-            .with_virtual_hosted_style_request(!resolved.path_style)
-            .with_access_key_id(resolved.keys.id)
-            .with_secret_access_key(resolved.keys.secret)
-            .with_disable_bulk_delete(true)
-            .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() });
-        if let Some(token) = resolved.keys.token {
-            builder = builder.with_token(token);
-        }
-        if let Some(endpoint) = resolved.endpoint {
-            builder = builder.with_endpoint(match resolved.path_style {
-                true => endpoint,
-                false => endpoint.replacen("://", &format!("://{name}."), 1),
-            });
-        }
-        let client = builder.build().map_err(|_| {
-            let what =
-                "no client can be made: check network.proxy, s3.endpoint and the system's certificates";
-            BucketError::Settings(what.to_owned())
-        })?;
+        let connector = http::Connector(settings.service.answers());
+        let client = settings.service.connect(name, settings.options(timeout)?, connector)?;
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         let runner = Runner::new(runtime)
             .map_err(|e| BucketError::Failed(format!("threads cannot be started: {e}")))?;
-        Ok(Bucket { client: Arc::new(client), name: name.to_owned(), prefix, runner, timeout })
+        let (scheme, name) = (settings.service.scheme(), name.to_owned());
+        Ok(Bucket { client, scheme, name, prefix, runner, timeout })
     }
 
     /// When a call that starts now must end.
@@ -182,7 +139,8 @@ impl Bucket {
         let (client, path) = (self.client.clone(), self.path(key));
         let head = move || {
             let (client, path) = (client.clone(), path.clone());
-            async move { client.head(&path).await.map(drop).map_err(BucketError::from) }
+            let options = GetOptions { head: true, ..GetOptions::default() };
+            async move { client.get_opts(&path, options).await.map(drop).map_err(BucketError::from) }
         };
         match self.runner.wait(deadline, patiently(deadline, head))? {
             Ok(()) => Ok(true),
@@ -231,21 +189,31 @@ impl Bucket {
         let client = self.client.clone();
         let start = format!("{}{folder}", self.prefix);
         let offset = after.map(|key| format!("{}{key}", self.prefix));
-        let list = move || {
-            let (client, start) = (client.clone(), start.clone());
+        let mut page_token = None;
+        loop {
             let options = PaginatedListOptions {
                 offset: offset.clone(),
+                page_token,
                 max_keys: Some(LIST_PAGE),
                 ..PaginatedListOptions::default()
             };
-            async move { Ok(client.list_paginated(Some(&start), options).await?) }
-        };
-        let page = self.runner.wait(deadline, patiently(deadline, list))??;
-        let own = |key: &str| key.strip_prefix(&self.prefix).map(str::to_owned);
-        let mut keys: Vec<String> =
-            page.result.objects.iter().filter_map(|o| own(o.location.as_ref())).collect();
-        keys.sort_unstable();
-        Ok(Page { keys, is_last: page.page_token.is_none() })
+            let (client, start) = (client.clone(), start.clone());
+            let list = move || {
+                let (client, start, options) = (client.clone(), start.clone(), options.clone());
+                async move { Ok(client.list_paginated(Some(&start), options).await?) }
+            };
+            let page = self.runner.wait(deadline, patiently(deadline, list))??;
+            let own = |key: &str| key.strip_prefix(&self.prefix).map(str::to_owned);
+            let mut keys: Vec<String> =
+                page.result.objects.iter().filter_map(|o| own(o.location.as_ref())).collect();
+            // A store that does not know how to start behind a key starts with the first.
+            keys.retain(|key| after.is_none_or(|after| &key[..] > after));
+            keys.sort_unstable();
+            if !keys.is_empty() || page.page_token.is_none() {
+                return Ok(Page { keys, is_last: page.page_token.is_none() });
+            }
+            page_token = page.page_token;
+        }
     }
 
     fn path(&self, key: &str) -> Path {

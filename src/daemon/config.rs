@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::bucket::{Settings, check_endpoint};
+use crate::bucket::{check_endpoint, check_endpoint_with_path};
 use crate::content::{disk, memory};
 use crate::database::{self, check_url};
 use crate::error::{Error, Result, Status};
@@ -27,6 +27,38 @@ pub struct KeyInfo {
 
 /// Every key there is.
 pub const KEYS: &[KeyInfo] = &[
+    KeyInfo {
+        key: "az.access_key",
+        kind: "string",
+        default: "",
+        meaning: "A key of az.account, in base64. Default: AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN, unless \
+                  az.sas_token is set.",
+        check: word,
+    },
+    KeyInfo {
+        key: "az.account",
+        kind: "string",
+        default: "",
+        meaning: "The storage account that the container of an az:// workspace is in. Default: \
+                  AZURE_STORAGE_ACCOUNT_NAME.",
+        check: word,
+    },
+    KeyInfo {
+        key: "az.endpoint",
+        kind: "string",
+        default: "",
+        meaning: "URL of the store that the container is in, such as https://account.blob.core.windows.net; http:// only \
+                  where nobody listens. Default: AZURE_STORAGE_ENDPOINT, else Azure's for az.account.",
+        check: |v| check_endpoint_with_path(v).map_err(str::to_owned),
+    },
+    KeyInfo {
+        key: "az.sas_token",
+        kind: "string",
+        default: "",
+        meaning: "A shared access signature for the container or account, in place of az.access_key. Default: as said \
+                  there.",
+        check: word,
+    },
     KeyInfo {
         key: "daemon.allow_multiple",
         kind: "boolean",
@@ -53,6 +85,22 @@ pub const KEYS: &[KeyInfo] = &[
             "0" => Ok(()),
             _ => range(v, disk::MIN_LIMIT >> 20, 1 << 20).map_err(|expected| format!("0 or {expected}")),
         },
+    },
+    KeyInfo {
+        key: "gs.endpoint",
+        kind: "string",
+        default: "",
+        meaning: "URL of the store that the bucket of a gs:// workspace is in, such as http://127.0.0.1:4443; http:// only \
+                  where nobody listens. Default: STORAGE_EMULATOR_HOST, else Google's.",
+        check: |v| check_endpoint(v).map_err(str::to_owned),
+    },
+    KeyInfo {
+        key: "gs.service_account_file",
+        kind: "string",
+        default: "",
+        meaning: "Absolute path of the file with the key of a service account, in JSON form, that requests to a bucket are \
+                  from. Default: GOOGLE_APPLICATION_CREDENTIALS.",
+        check: absolute,
     },
     KeyInfo {
         key: "log.url",
@@ -145,11 +193,15 @@ pub const KEYS: &[KeyInfo] = &[
         key: "workspace.url",
         kind: "string",
         default: "",
-        meaning: "Where the workspace is: file:///folder or s3://bucket/prefix. Default: the environment variable \
-                  LUCIDLINK_WORKSPACE_URL, else the folder lucidlink/workspace in $XDG_DATA_HOME or \
-                  ~/.local/share.",
+        meaning: "Where the workspace is: file:///folder, s3://bucket/prefix, gs://bucket/prefix or \
+                  az://container/prefix. Default: the environment variable LUCIDLINK_WORKSPACE_URL, else the folder \
+                  lucidlink/workspace in $XDG_DATA_HOME or ~/.local/share.",
         check: |v| {
-            let expected = || "a URL such as file:///folder or s3://bucket/prefix".to_owned();
+            let expected = || {
+                "a URL such as file:///folder, s3://bucket/prefix, gs://bucket/prefix or \
+                               az://container/prefix"
+                    .to_owned()
+            };
             Location::parse(v).map(drop).map_err(|_| expected())
         },
     },
@@ -226,24 +278,19 @@ impl Config {
             (set, _) => Location::parse(set)?,
         };
         let text = |key: &str| self.get(key).ok().filter(|value| !value.is_empty()).map(str::to_owned);
-        let ca_file = text("network.ca_file").map(PathBuf::from);
-        if matches!(location, Location::Folder(_)) && text("log.url").is_some() {
-            let what = "log.url: a workspace in a folder keeps its logs there; leave it out, or set workspace.url to \
-                        s3://bucket/prefix";
-            return Err(Error::new(Status::InvalidValue, what));
+        match &location {
+            Location::Folder(_) if text("log.url").is_some() => {
+                let what = "log.url: a workspace in a folder keeps its logs there; leave it out, or set workspace.url to \
+                            a bucket, such as s3://bucket/prefix";
+                Err(Error::new(Status::InvalidValue, what))
+            }
+            Location::Folder(_) => Ok(location),
+            Location::Bucket { settings, .. } => {
+                let store = settings.configured(&text);
+                let logs = database::Settings { url: text("log.url"), ca_file: store.ca_file.clone() };
+                Ok(location.reached_by(store, logs))
+            }
         }
-        let logs = database::Settings { url: text("log.url"), ca_file: ca_file.clone() };
-        let store = Settings {
-            endpoint: text("s3.endpoint"),
-            region: text("s3.region"),
-            path_style: text("s3.path_style").map(|value| value == "true"),
-            access_key_id: text("s3.access_key_id"),
-            secret_access_key: text("s3.secret_access_key"),
-            session_token: text("s3.session_token"),
-            ca_file,
-            proxy: text("network.proxy"),
-        };
-        Ok(location.reached_by(store, logs))
     }
 
     fn number(&self, key: &str) -> Option<u64> {
@@ -326,6 +373,10 @@ mod tests {
         let status = |r: Result<()>| r.unwrap_err().status();
         assert_eq!(status(config.set("fs.cash.size", "1")), Status::UnknownKey);
         for (key, bad) in [
+            ("az.access_key", ""),
+            ("az.endpoint", "account"),
+            ("gs.endpoint", "https://store/bucket"),
+            ("gs.service_account_file", "key.json"),
             ("memory.limit", "31"),
             ("memory.limit", "many"),
             ("network.timeout", "0"),
@@ -350,7 +401,9 @@ mod tests {
         assert_eq!(config.disk_cache(), Some(32 << 20));
         config.set("fs.cache.size", "0").unwrap();
         assert_eq!(config.disk_cache(), None);
-        config.set("s3.secret_access_key", "s3cret").unwrap();
+        for key in ["s3.secret_access_key", "az.access_key", "az.sas_token"] {
+            config.set(key, "s3cret").unwrap();
+        }
         assert!(!format!("{config:?}").contains("s3cret"));
         config.set("network.timeout", "5").unwrap();
         assert_eq!(config.timeout(), Duration::from_secs(5));

@@ -88,10 +88,11 @@ fn check_token_buffer(cap: usize, is_null: bool) -> Result<()> {
 /// Makes a workspace, and its first admin with a token. The token is the only copy there is: keep it, and
 /// mint a second admin.
 ///
-/// @param url Where: file:///folder or s3://bucket/prefix. A folder is made if it is missing; else it must be empty,
-/// and so must be what the bucket has below the prefix. The bucket must be there; the environment of the AWS tools or
-/// their profile files say how it is reached (AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_ENDPOINT_URL, ...), and it is tried
-/// whether its store keeps what a log needs.
+/// @param url Where: file:///folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix. A folder is made
+/// if it is missing; else it must be empty, and so must be what the bucket has below the prefix. The bucket must be
+/// there; the environment of the service's tools says how it is reached (AWS_ACCESS_KEY_ID, AWS_PROFILE,
+/// AWS_ENDPOINT_URL, ...; GOOGLE_APPLICATION_CREDENTIALS; AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY, ...),
+/// and it is tried whether its store keeps what a log needs.
 /// @param name What it is called: 1 to 255 bytes without control characters, '/', ':' and '@'.
 /// @param token Receives the token, NUL-terminated.
 /// @param cap Bytes that `token` has, at least LL_TOKEN_SIZE.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::bucket::Settings;
+use crate::bucket::{Service, Settings};
 use crate::database;
 use crate::error::{Error, Result, Status};
 
@@ -15,13 +15,13 @@ const MAX_PREFIX: usize = 512;
 pub enum Location {
     /// In a folder of this host, written as `file:///folder`.
     Folder(PathBuf),
-    /// In a bucket, written as `s3://bucket/prefix`.
+    /// In a bucket, written as `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`.
     Bucket {
         /// The bucket's name.
         bucket: String,
         /// What keys in it start with; empty, or without `/` at its ends.
         prefix: String,
-        /// How it is reached; no part of the URL.
+        /// In which service it is, and how it is reached; of the URL, only the service.
         settings: Box<Settings>,
         /// The database that its logs are in, if they are not in the bucket; no part of the URL.
         logs: database::Settings,
@@ -32,18 +32,21 @@ impl Location {
     /// Reads a URL; in a folder's, `%` and two hexadecimal digits stand for a byte.
     pub fn parse(url: &str) -> Result<Location> {
         let wrong = |what: &str| {
-            let text = format!("workspace.url: {what}; it looks like file:///folder or s3://bucket/prefix");
+            let text = format!(
+                "workspace.url: {what}; it looks like file:///folder, s3://bucket/prefix, gs://bucket/prefix or \
+                 az://container/prefix"
+            );
             Error::new(Status::InvalidValue, text)
         };
         let (scheme, rest) = url.split_once("://").ok_or_else(|| wrong("it has no scheme"))?;
-        match scheme {
-            "file" => folder(rest).map_err(wrong),
-            "s3" => bucket(rest).map_err(wrong),
-            _ => Err(wrong(&format!("scheme {scheme:?} is not supported by this version"))),
+        match (scheme, Service::of_scheme(scheme)) {
+            ("file", _) => folder(rest).map_err(wrong),
+            (_, Some(service)) => bucket(service, rest).map_err(wrong),
+            (_, None) => Err(wrong(&format!("scheme {scheme:?} is not supported by this version"))),
         }
     }
 
-    /// The same place, reached in this way if it is in a bucket.
+    /// The same place, reached in this way if it is in a bucket: in one of the settings' service.
     pub fn reached_by(self, settings: Settings, logs: database::Settings) -> Location {
         match self {
             Location::Bucket { bucket, prefix, .. } => {
@@ -65,7 +68,7 @@ fn folder(rest: &str) -> Result<Location, &'static str> {
     Ok(Location::Folder(PathBuf::from(path)))
 }
 
-fn bucket(rest: &str) -> Result<Location, &'static str> {
+fn bucket(service: Service, rest: &str) -> Result<Location, &'static str> {
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     let is_in_name = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-._".contains(&c);
     if !(3..=63).contains(&bucket.len()) || !bucket.bytes().all(is_in_name) {
@@ -83,7 +86,7 @@ fn bucket(rest: &str) -> Result<Location, &'static str> {
         );
     }
     let (bucket, prefix) = (bucket.to_owned(), prefix.to_owned());
-    let (settings, logs) = (Box::default(), database::Settings::default());
+    let (settings, logs) = (Box::new(service.into()), database::Settings::default());
     Ok(Location::Bucket { bucket, prefix, settings, logs })
 }
 
@@ -99,8 +102,10 @@ impl fmt::Display for Location {
             Location::Folder(folder) => {
                 write!(f, "file://{}", folder.display().to_string().replace('%', "%25"))
             }
-            Location::Bucket { bucket, prefix, .. } if prefix.is_empty() => write!(f, "s3://{bucket}"),
-            Location::Bucket { bucket, prefix, .. } => write!(f, "s3://{bucket}/{prefix}"),
+            Location::Bucket { bucket, prefix, settings, .. } => {
+                let slash = if prefix.is_empty() { "" } else { "/" };
+                write!(f, "{}://{bucket}{slash}{prefix}", settings.service.scheme())
+            }
         }
     }
 }
@@ -130,7 +135,14 @@ mod tests {
     fn urls() {
         let text = |url| Location::parse(url).unwrap().to_string();
         assert_eq!(Location::parse("file:///a%20b%25").unwrap(), Location::Folder("/a b%".into()));
-        for same in ["file:///a/b", "file:///x%25y", "s3://bucket", "s3://my.bucket-1/a/B_c/d.e"] {
+        for same in [
+            "file:///a/b",
+            "file:///x%25y",
+            "s3://bucket",
+            "s3://my.bucket-1/a/B_c/d.e",
+            "gs://bucket",
+            "az://box/a",
+        ] {
             assert_eq!(text(same), same);
         }
         assert_eq!(text("s3://bucket/a/"), "s3://bucket/a");
@@ -142,7 +154,9 @@ mod tests {
             "file:///a%2",
             "file:///%zz",
             "file:///a%00",
-            "gs://bucket",
+            "ftp://bucket",
+            "gs://ab",
+            "az://account@box",
             "s3://",
             "s3:///a",
             "s3://Bucket",

@@ -11,15 +11,16 @@ use lucidlink::ids::Seq;
 use lucidlink::log::bucket::BucketLog;
 use lucidlink::log::{self, CommitLog, LogError};
 
-use crate::seaweed;
+use crate::proxy::{Fate, Proxy};
+use crate::server;
 
 /// The server lets who is late in a race wait for a second.
 const RACES: usize = 3;
 
 fn bucket() -> Arc<Bucket> {
-    let settings = seaweed::settings(&seaweed::endpoint());
-    let prefix = seaweed::new_prefix();
-    Arc::new(Bucket::new(seaweed::BUCKET, &prefix, &settings, Duration::from_secs(30), None).unwrap())
+    let settings = server::settings(&server::endpoint());
+    let prefix = server::new_prefix();
+    Arc::new(Bucket::new(server::BUCKET, &prefix, &settings, Duration::from_secs(30), None).unwrap())
 }
 
 #[test]
@@ -35,6 +36,22 @@ fn the_probe_takes_a_store_that_is_atomic() {
         bucket.list_page("", None, bucket.deadline()).unwrap().keys.is_empty(),
         "it leaves nothing behind"
     );
+}
+
+/// Google wants less than one write a second of an object.
+#[test]
+fn the_probe_takes_a_store_that_wants_fewer_requests() {
+    let proxy = Proxy::new(server::port());
+    let settings = server::settings(&proxy.endpoint());
+    let timeout = Duration::from_secs(30);
+    let bucket = Bucket::new(server::BUCKET, &server::new_prefix(), &settings, timeout, None).unwrap();
+    let mut puts = 0;
+    // One of each race, and the first try of the last PUT, which comes alone.
+    proxy.decide(move |request| {
+        puts += usize::from(request == "PUT probe");
+        if request == "PUT probe" && puts % 16 == 1 { Fate::Answer(429) } else { Fate::Pass }
+    });
+    assert_eq!(Arc::new(bucket).probe(&Env::system()).unwrap(), Probe { writers: 16, rounds: 4 });
 }
 
 #[test]
@@ -98,10 +115,10 @@ fn the_host_is_looked_up_while_all_threads_are_busy() {
     let runtime = builder.worker_threads(1).max_blocking_threads(1).enable_all().build().unwrap();
     let (free, busy) = std::sync::mpsc::channel::<()>();
     runtime.spawn_blocking(move || busy.recv());
-    let settings = seaweed::settings(&seaweed::endpoint().replace("127.0.0.1", "localhost"));
-    let (prefix, handle) = (seaweed::new_prefix(), runtime.handle().clone());
+    let settings = server::settings(&server::endpoint().replace("127.0.0.1", "localhost"));
+    let (prefix, handle) = (server::new_prefix(), runtime.handle().clone());
     let timeout = Duration::from_secs(10);
-    let bucket = Bucket::new(seaweed::BUCKET, &prefix, &settings, timeout, Some(handle)).unwrap();
+    let bucket = Bucket::new(server::BUCKET, &prefix, &settings, timeout, Some(handle)).unwrap();
     assert!(!bucket.has("anything", bucket.deadline()).unwrap());
     drop(free);
     runtime.shutdown_background();
@@ -111,8 +128,8 @@ fn the_host_is_looked_up_while_all_threads_are_busy() {
 
 #[test]
 fn a_host_that_is_not_there_is_named() {
-    let settings = seaweed::settings("http://no-such-host.invalid:1");
-    let bucket = Bucket::new(seaweed::BUCKET, "", &settings, Duration::from_secs(10), None).unwrap();
+    let settings = server::settings("http://no-such-host.invalid:1");
+    let bucket = Bucket::new(server::BUCKET, "", &settings, Duration::from_secs(10), None).unwrap();
     let error = bucket.has("anything", bucket.deadline()).unwrap_err();
-    assert!(matches!(&error, BucketError::Unreachable(why) if why.contains("s3.endpoint")), "{error:?}");
+    assert!(matches!(&error, BucketError::Unreachable(why) if why.contains(server::ENDPOINT)), "{error:?}");
 }

@@ -6,7 +6,10 @@
 mod abi;
 mod conformance;
 mod counts;
+mod credentials;
 mod faults;
+#[path = "../support/loopback.rs"]
+mod loopback;
 mod offline;
 mod processes;
 mod program;
@@ -16,6 +19,8 @@ mod refusals;
 #[path = "../support/seaweed.rs"]
 mod seaweed;
 mod world;
+
+use seaweed as server;
 
 /// What processes need beside the bucket.
 fn more_environment() -> [(&'static str, String); 0] {

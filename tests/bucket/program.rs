@@ -7,7 +7,7 @@ use lucidlink::ffi::workspace::LL_CONSISTENCY_STRICT;
 
 use crate::abi::Abi;
 use crate::proxy::Proxy;
-use crate::seaweed;
+use crate::server;
 use crate::world::WORLD;
 
 /// A filespace of the shared workspace, linked, with a proxy between it and the server.
@@ -29,8 +29,8 @@ impl Program {
     }
 
     pub(crate) fn another(name: &str, consistency: u32) -> Program {
-        let (abi, proxy) = (Abi::load(), Proxy::new(seaweed::port()));
-        let daemon = abi.daemon(&settings(&WORLD.url, &proxy.endpoint())).unwrap();
+        let (abi, proxy) = (Abi::load(), Proxy::new(server::port()));
+        let daemon = abi.daemon(&pairs(&settings(&WORLD.url, &proxy.endpoint()))).unwrap();
         let workspace = abi.authenticate(daemon, &WORLD.token).unwrap();
         let filespace = abi.link_as(workspace, name, consistency).unwrap();
         Program { abi, proxy, daemon, filespace }
@@ -42,15 +42,17 @@ impl Program {
     }
 }
 
-pub(crate) fn settings<'a>(url: &'a str, endpoint: &'a str) -> [(&'a str, &'a str); 6] {
-    [
-        ("daemon.allow_multiple", "true"),
-        ("network.timeout", "4"),
-        ("s3.access_key_id", seaweed::ACCESS_KEY),
-        ("s3.endpoint", endpoint),
-        ("s3.secret_access_key", seaweed::SECRET_KEY),
-        ("workspace.url", url),
-    ]
+pub(crate) fn settings(url: &str, endpoint: &str) -> Vec<(&'static str, String)> {
+    let mut all = server::configuration(endpoint);
+    all.push(("daemon.allow_multiple", "true".to_owned()));
+    all.push(("network.timeout", TIMEOUT.to_string()));
+    all.push(("workspace.url", url.to_owned()));
+    all
+}
+
+/// The same as the C interface takes it.
+pub(crate) fn pairs<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+    settings.iter().map(|(key, value)| (*key, &value[..])).collect()
 }
 
 #[test]
@@ -70,27 +72,28 @@ fn two_programs_see_each_other_at_once() {
 
 #[test]
 fn a_proxy_is_used() {
-    let (abi, proxy) = (Abi::load(), Proxy::new(seaweed::port()));
-    let endpoint = seaweed::endpoint();
+    let (abi, proxy) = (Abi::load(), Proxy::new(server::port()));
+    let endpoint = server::endpoint();
     let through = proxy.endpoint();
-    let mut all = settings(&WORLD.url, &endpoint).to_vec();
-    all.push(("network.proxy", &through));
-    let daemon = abi.daemon(&all).unwrap();
+    let mut all = settings(&WORLD.url, &endpoint);
+    all.push(("network.proxy", through));
+    let daemon = abi.daemon(&pairs(&all)).unwrap();
     abi.authenticate(daemon, &WORLD.token).unwrap();
     assert!(!proxy.take_counts().is_empty());
     abi.stop(daemon).unwrap();
 }
 
-/// Set for the process that is to be killed: endpoint, URL and token.
+/// Set for the process that is to be killed: token, name and settings, a line each.
 const WRITER: &str = "LUCIDLINK_TEST_WRITER";
 
 /// Writes files, and says so of each when it is acknowledged, until it is killed. Does nothing when it is run as a test.
 #[test]
 fn writer_that_is_killed() {
     let Ok(given) = std::env::var(WRITER) else { return };
-    let [endpoint, url, token, name] = given.split(' ').collect::<Vec<_>>()[..] else { panic!("{given}") };
+    let [token, name, settings @ ..] = &given.lines().collect::<Vec<_>>()[..] else { panic!("{given}") };
+    let settings: Vec<(&str, &str)> = settings.iter().map(|line| line.split_once('=').unwrap()).collect();
     let abi = Abi::load();
-    let daemon = abi.daemon(&settings(url, endpoint)).unwrap();
+    let daemon = abi.daemon(&settings).unwrap();
     let workspace = abi.authenticate(daemon, token).unwrap();
     let filespace = abi.link(workspace, "killed-writers").unwrap();
     for n in 0.. {
@@ -110,10 +113,12 @@ fn what_was_acknowledged_survives_kill_9() {
     WORLD.ok(&["filespace", "create", "killed-writers"]);
     for (round, upto) in [3, 17, 31].into_iter().enumerate() {
         let name = format!("round-{round}");
-        let given = [&seaweed::endpoint()[..], &WORLD.url, &WORLD.token, &name].join(" ");
+        let settings = settings(&WORLD.url, &server::endpoint());
+        let settings = settings.iter().map(|(key, value)| format!("{key}={value}"));
+        let given: Vec<String> = [WORLD.token.clone(), name.clone()].into_iter().chain(settings).collect();
         let mut writer = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "program::writer_that_is_killed", "--nocapture"])
-            .env(WRITER, given)
+            .env(WRITER, given.join("\n"))
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
 
-use crate::seaweed;
+use crate::server;
 
 /// A workspace in the bucket; making one takes a while, so tests share it.
 pub(crate) struct World {
@@ -13,7 +13,7 @@ pub(crate) struct World {
 }
 
 pub(crate) static WORLD: LazyLock<World> = LazyLock::new(|| {
-    let url = format!("s3://{}/{}", seaweed::BUCKET, seaweed::new_prefix());
+    let url = format!("{}://{}/{}", server::SCHEME, server::BUCKET, server::new_prefix());
     let mut world = World { home: tempfile::tempdir().unwrap(), url, token: String::new() };
     world.token = world.ok(&["workspace", "create", "--name", "studio"]).trim_end().to_owned();
     world
@@ -24,7 +24,7 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lucidlink"));
         command.args(args).env_clear().env("HOME", self.home.path()).env("TMPDIR", self.home.path());
         command.env("LUCIDLINK_WORKSPACE_URL", &self.url).env("LUCIDLINK_TOKEN", &self.token);
-        command.envs(seaweed::environment(&seaweed::endpoint())).envs(crate::more_environment());
+        command.envs(server::environment(&server::endpoint())).envs(crate::more_environment());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

@@ -3,6 +3,8 @@
 
 mod conformance;
 mod faults;
+#[path = "../support/loopback.rs"]
+mod loopback;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../bucket/processes.rs"]
@@ -12,6 +14,8 @@ mod seaweed;
 mod tls;
 #[path = "../bucket/world.rs"]
 mod world;
+
+use seaweed as server;
 
 /// What processes need beside the bucket.
 fn more_environment() -> [(&'static str, String); 1] {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use lucidlink::database::{Database, Settings};
 
-use crate::seaweed;
+use crate::loopback;
 
 pub(crate) const PASSWORD: &str = "the-password-of-the-tests";
 
@@ -75,7 +75,7 @@ fn start() -> Server {
         chown(&folder, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
     }
     std::fs::write(folder.join("password"), PASSWORD).unwrap();
-    seaweed::make_certificate(&folder);
+    loopback::make_certificate(&folder);
     if let Some(user) = &user {
         chown(folder.join("key.pem"), Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
     }

@@ -21,6 +21,8 @@ pub(crate) enum Fate {
     Answer(u16),
     /// It is never answered, and not passed on.
     Hang,
+    /// It is passed on without a parameter of its URL, as if the store did not know that.
+    Forget(&'static str),
 }
 
 type Rule = Box<dyn FnMut(&str) -> Fate + Send>;
@@ -74,7 +76,7 @@ impl Proxy {
 fn serve(mut client: &TcpStream, upstream: u16, shared: &Shared) -> std::io::Result<()> {
     let gone = || std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
     let head = read_head(client)?;
-    let text = String::from_utf8_lossy(&head).into_owned();
+    let mut text = String::from_utf8_lossy(&head).into_owned();
     let length = text.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().unwrap())
@@ -100,6 +102,7 @@ fn serve(mut client: &TcpStream, upstream: u16, shared: &Shared) -> std::io::Res
             let _ = client.read(&mut [0]);
             return Err(gone());
         }
+        Fate::Forget(parameter) => text = without(&text, parameter),
         Fate::Pass | Fate::LoseAnswer | Fate::CutAnswer => {}
     }
     let answer = ask(upstream, &text, &body)?;
@@ -109,9 +112,18 @@ fn serve(mut client: &TcpStream, upstream: u16, shared: &Shared) -> std::io::Res
             client.shutdown(Shutdown::Both)?;
             Err(gone())
         }
-        Fate::Pass => client.write_all(&answer),
+        Fate::Pass | Fate::Forget(_) => client.write_all(&answer),
         _ => Err(gone()),
     }
+}
+
+/// A request's head without a parameter of its URL.
+fn without(head: &str, parameter: &str) -> String {
+    let (url, rest) = head.split_once(" HTTP/").unwrap();
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let is_kept = |pair: &&str| pair.split('=').next() != Some(parameter);
+    let kept: Vec<&str> = query.split('&').filter(is_kept).collect();
+    format!("{path}?{} HTTP/{rest}", kept.join("&"))
 }
 
 /// Passes a request on, over a connection of its own; the answer says to the client, too, that it ends.
@@ -139,9 +151,10 @@ fn read_head(mut stream: &TcpStream) -> std::io::Result<Vec<u8>> {
 fn kind(first: &str) -> String {
     let mut words = first.split(' ');
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    if path.contains("list-type=2") {
+    if path.contains("list-type=2") || path.contains("comp=list") {
         return format!("{method} list");
     }
+    let path = &path.replace("%2F", "/")[..];
     let kinds = ["log", "packs", "bodies", "checkpoints", "parts", "grants", "probe"];
     let kind = kinds.into_iter().find(|kind| path.contains(&format!("/{kind}/"))).unwrap_or(path);
     format!("{method} {kind}")

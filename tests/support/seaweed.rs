@@ -4,30 +4,22 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use lucidlink::bucket::{Bucket, Settings};
+use lucidlink::bucket::{Bucket, Service, Settings};
+use lucidlink::error::Status;
 
+pub(crate) use crate::loopback::new_prefix;
+use crate::loopback::{self, Mistake, Server};
+
+pub(crate) const SCHEME: &str = "s3";
+/// The setting that a store which cannot be reached names.
+pub(crate) const ENDPOINT: &str = "s3.endpoint";
 pub(crate) const ACCESS_KEY: &str = "AKTESTS";
 pub(crate) const SECRET_KEY: &str = "the-secret-of-the-tests";
 pub(crate) const BUCKET: &str = "tests";
-
-/// How long the server may take to start on a busy machine.
-const START: Duration = Duration::from_secs(60);
-
-/// The server as it runs.
-pub(crate) struct Server {
-    /// Where it answers S3 requests.
-    pub(crate) port: u16,
-    /// The same over TLS.
-    pub(crate) tls_port: u16,
-    /// Its certificate, which no system trusts.
-    pub(crate) certificate: PathBuf,
-}
 
 pub(crate) fn server() -> &'static Server {
     static SERVER: LazyLock<Server> = LazyLock::new(start);
@@ -42,19 +34,30 @@ pub(crate) fn endpoint() -> String {
     format!("http://127.0.0.1:{}", port())
 }
 
-/// A prefix that no other test uses.
-pub(crate) fn new_prefix() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("prefix/{}", NEXT.fetch_add(1, Ordering::Relaxed))
+pub(crate) fn configuration(endpoint: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("s3.access_key_id", ACCESS_KEY.to_owned()),
+        ("s3.endpoint", endpoint.to_owned()),
+        ("s3.secret_access_key", SECRET_KEY.to_owned()),
+    ]
 }
 
 pub(crate) fn settings(endpoint: &str) -> Settings {
-    Settings {
-        endpoint: Some(endpoint.to_owned()),
-        access_key_id: Some(ACCESS_KEY.to_owned()),
-        secret_access_key: Some(SECRET_KEY.to_owned()),
-        ..Settings::default()
-    }
+    let values = configuration(endpoint);
+    let find = |key: &str| values.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
+    Settings::from(Service::of_scheme(SCHEME).unwrap()).configured(&find)
+}
+
+pub(crate) fn mistakes() -> Vec<Mistake> {
+    vec![
+        (vec![("s3.access_key_id", "NOBODY".to_owned())], Status::AccessDenied, "s3.access_key_id"),
+        (vec![("s3.secret_access_key", "wrong".to_owned())], Status::AccessDenied, "s3.secret_access_key"),
+    ]
+}
+
+/// What no message may show.
+pub(crate) fn secret() -> String {
+    SECRET_KEY.to_owned()
 }
 
 /// What a process needs in its environment to use the server.
@@ -68,73 +71,32 @@ pub(crate) fn environment(endpoint: &str) -> [(&'static str, String); 5] {
     ]
 }
 
-// The server's shell outlives whoever could wait for it.
-#[allow(clippy::zombie_processes)]
 fn start() -> Server {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let found = Command::new(root.join("scripts/seaweedfs")).stderr(Stdio::inherit()).output().unwrap();
-    assert!(found.status.success(), "scripts/seaweedfs cannot provide the S3 server");
-    let weed = String::from_utf8(found.stdout).unwrap().trim().to_owned();
-
-    let folder = tempfile::Builder::new().prefix("ll-seaweed-").tempdir().unwrap().keep();
+    let weed = loopback::installed("scripts/seaweedfs");
+    let folder = loopback::new_folder("seaweed");
     let config = format!(
         r#"{{"identities":[{{"name":"tests","credentials":[{{"accessKey":"{ACCESS_KEY}","secretKey":"{SECRET_KEY}"}}],
         "actions":["Admin","Read","Write","List"]}}]}}"#
     );
     std::fs::write(folder.join("s3.json"), config).unwrap();
     let ports = free_ports();
-    make_certificate(&folder);
+    loopback::make_certificate(&folder);
     let names = ["master.port", "volume.port", "filer.port", "s3.port", "s3.port.https"];
     let options = names.iter().zip(&ports).map(|(name, port)| format!("-{name}={port}"));
+    let options: Vec<String> = options.collect();
     let sockets = ["master", "volume", "filer", "s3"].iter().zip(&ports);
     let sockets: Vec<String> = sockets
         .map(|(name, port)| {
             format!("/tmp/seaweedfs-{name}*-{port}.sock /tmp/seaweedfs-{name}-grpc-{}.sock", port + 10_000)
         })
         .collect();
-    // The server ends when this process does, however that ends: then nobody holds the other end of its input.
-    let mut shell = Command::new("sh")
-        .args([
-            "-c",
-            r#""$@" >log 2>&1 & server=$!; cat; kill -9 $server; wait; rm -rf "$PWD"; rm -f $SOCKETS"#,
-            "sh",
-            &weed,
-        ])
-        .args([
-            "-logtostderr=true",
-            "server",
-            "-ip=127.0.0.1",
-            "-ip.bind=127.0.0.1",
-            "-dir=.",
-            "-filer",
-            "-s3",
-        ])
-        .args(["-master.volumeSizeLimitMB=256", "-volume.max=64", "-master.telemetry=false"])
-        .args(["-s3.config=s3.json", "-s3.cert.file=certificate.pem", "-s3.key.file=key.pem"])
-        .args(options)
-        .env("SOCKETS", sockets.join(" "))
-        .current_dir(&folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    std::mem::forget(shell.stdin.take());
+    let server = [&weed, "-logtostderr=true", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-dir=."];
+    let sizes = ["-master.volumeSizeLimitMB=256", "-volume.max=64", "-master.telemetry=false"];
+    let s3 = ["-filer", "-s3", "-s3.config=s3.json", "-s3.cert.file=certificate.pem", "-s3.key.file=key.pem"];
+    let server = server.into_iter().chain(sizes).chain(s3).chain(options.iter().map(String::as_str));
+    loopback::start(&folder, "log", &server.collect::<Vec<_>>(), &sockets.join(" "));
     wait_until_ready(&folder, ports[2], ports[3]);
     Server { port: ports[3], tls_port: ports[4], certificate: folder.join("certificate.pem") }
-}
-
-/// A certificate for 127.0.0.1 and its key, in `certificate.pem` and `key.pem`.
-pub(crate) fn make_certificate(folder: &Path) {
-    let made = Command::new("openssl")
-        .args(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=tests".split(' '),
-        )
-        .args("-addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE".split(' '))
-        .args(["-keyout", "key.pem", "-out", "certificate.pem"])
-        .current_dir(folder)
-        .output()
-        .expect("the command openssl; install it");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
 /// Ports that nobody listens at, with those that the server takes 10000 above them.
@@ -149,7 +111,7 @@ fn free_ports() -> Vec<u16> {
 
 /// Makes the bucket, and waits until something can be put into it.
 fn wait_until_ready(folder: &Path, filer: u16, s3: u16) {
-    let deadline = Instant::now() + START;
+    let deadline = Instant::now() + loopback::START;
     let settings = settings(&format!("http://127.0.0.1:{s3}"));
     let bucket = Bucket::new(BUCKET, "ready", &settings, Duration::from_secs(5), None).unwrap();
     let is_ready = || {

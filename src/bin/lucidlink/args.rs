@@ -22,7 +22,11 @@ Environment:
                            lucidlink/workspace in $XDG_DATA_HOME or ~/.local/share
   LUCIDLINK_TOKEN          the token, unless --token says so; other users cannot see it there
   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL
-                           how a workspace in a bucket is reached, as for the AWS tools
+                           how a workspace in an S3 bucket is reached, as for the AWS tools
+  GOOGLE_APPLICATION_CREDENTIALS
+                           the file with the key of a service account, for gs://
+  AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY, AZURE_STORAGE_SAS_TOKEN, AZURE_STORAGE_ENDPOINT
+                           the account, and its key or a shared access signature, for az://
 
 Exit status:
   0  all was done
@@ -51,7 +55,7 @@ pub(crate) struct Args {
 /// What every command takes.
 #[derive(clap::Args)]
 pub(crate) struct Common {
-    /// Where the workspace is, for example file:///srv/workspace or s3://bucket/prefix [env: LUCIDLINK_WORKSPACE_URL]
+    /// Where the workspace is, for example file:///srv/workspace, s3://bucket/prefix, gs://... or az://... [env: LUCIDLINK_WORKSPACE_URL]
     #[arg(long, global = true, help_heading = GLOBAL)]
     url: Option<String>,
     /// The token of the account to work as [env: LUCIDLINK_TOKEN]
