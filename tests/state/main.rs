@@ -22,6 +22,7 @@ mod content;
 mod copies;
 mod judging;
 mod limits;
+mod locks;
 mod model;
 mod names;
 mod operations;
@@ -52,8 +53,8 @@ const SLOTS: u64 = 300;
 const COMPARE: u64 = 10;
 /// The refusals that each kind of operation must have met, by its field in the encoding (`docs/format.md`, "What each
 /// operation does"). Out of reach are 2^30 names of a file
-/// and 2^64 live bytes of a pack (13 of Link and Copy). `limits` tries 19 of SetXattr and 20 of Copy.
-const REFUSALS: [&[u32]; 27] = [
+/// and 2^64 live bytes of a pack (13 of Link and Copy). `limits` tries 19 of SetXattr, 20 of Copy and 25 of Lock and Unlock.
+const REFUSALS: [&[u32]; 32] = [
     &[1, 2, 4, 10, 12, 17],    // MakeDir
     &[1, 2, 4, 5, 10, 12, 17], // Create
     &[1, 2, 4, 10, 12, 17],    // Symlink
@@ -81,6 +82,11 @@ const REFUSALS: [&[u32]; 27] = [
     &[5, 9, 12],               // Punch
     &[2, 12],                  // NewIncarnation
     &[3, 8],                   // AcceptFork
+    &[5, 9, 12, 22, 23],       // Lock
+    &[12],                     // Unlock
+    &[3],                      // Withdraw
+    &[3, 12, 14],              // DropLocks
+    &[24],                     // Guard
 ];
 
 /// The same of the operations on snapshots. `snapshots` tries 29 of Snapshot.
@@ -136,6 +142,7 @@ impl Run {
     fn compare(&mut self) {
         let pairs = compare::pairs(&self.replica);
         compare::check(&self.model, &pairs);
+        locks::check(&self.replica);
         audit::check(&self.replica).unwrap();
         self.rebuilt.read(audit::check);
     }
@@ -184,6 +191,11 @@ fn kind(operation: &Operation) -> Option<usize> {
         Op::Punch(_) => 25,
         Op::NewIncarnation(_) => 26,
         Op::AcceptFork(_) => 27,
+        Op::Lock(_) => 28,
+        Op::Unlock(_) => 29,
+        Op::Withdraw(_) => 30,
+        Op::DropLocks(_) => 31,
+        Op::Guard(_) => 32,
         Op::Snapshot(_) => 40,
         Op::DropSnapshot(_) => 41,
         Op::Restore(_) => 42,

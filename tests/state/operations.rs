@@ -18,7 +18,7 @@ impl Commits {
     pub fn operation(&mut self, commit: &Commit<'_>, packs: &[NewPack]) -> Op {
         let time = self.chance.below(1000) as i64 - 20;
         let crowded = commit.state.nodes.len() > 60;
-        match self.chance.below(145) {
+        match self.chance.below(178) {
             0..12 if !crowded => self.make_dir(commit, time),
             0..28 if !crowded => self.create(commit, time),
             28..31 => Op::Symlink(Symlink {
@@ -85,6 +85,7 @@ impl Commits {
             130..134 => self.take_snapshot(time),
             134..136 => self.drop_snapshot(commit),
             136..143 => self.restore(commit, packs, time),
+            143..173 => self.locking(commit),
             _ if !commit.is_by_admin() => Op::End(End {}),
             _ => Op::OpenSession(OpenSession {}),
         }
@@ -326,7 +327,7 @@ impl Commits {
         self.number(commit, |kind| kind == Kind::Directory)
     }
 
-    fn file(&self, commit: &Commit<'_>) -> u64 {
+    pub fn file(&self, commit: &Commit<'_>) -> u64 {
         self.number(commit, |kind| kind == Kind::File)
     }
 
