@@ -5,8 +5,11 @@
 #[allow(unreachable_pub)]
 mod abi;
 mod conformance;
+#[path = "../support/counter.rs"]
+mod counter;
 mod counts;
 mod faults;
+mod locks;
 mod offline;
 mod processes;
 mod program;
