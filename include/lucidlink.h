@@ -2054,8 +2054,8 @@ LL_API void ll_account_info_init(struct ll_account_info *info);
 
 /**
  * Ends an account: it cannot authenticate any more, and loses its roles in all filespaces that this
- * account may change; the links of other admins take them away elsewhere. The last admin cannot be
- * revoked. Again: nothing happens.
+ * account may change; the links of other admins take them away elsewhere. What is written to these filespaces from
+ * then on is sealed under a key that it does not have. The last admin cannot be revoked. Again: nothing happens.
  *
  * @param workspace The workspace, opened by one of its admins.
  * @param account Its name or key id.
@@ -2089,7 +2089,9 @@ ll_status ll_filespace_grant(ll_workspace workspace,
                              struct ll_error *err);
 
 /**
- * Takes an account's role in a filespace away. What it could read before, it may have kept.
+ * Takes an account's role in a filespace away. What it could read before, it may have kept; what is written from then on
+ * is sealed under a key that it does not have (if this account is no admin of the workspace: once one of those links the
+ * filespace).
  *
  * @param workspace The workspace, opened by an admin of the filespace.
  * @param filespace The filespace's name.

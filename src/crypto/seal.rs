@@ -3,8 +3,10 @@
 //! as nonce. So no nonce repeats, and nothing can be cut, swapped or shown elsewhere without being noticed.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use parking_lot::RwLock;
 
 use super::Key32;
 use crate::error::{Error, Status};
@@ -34,6 +36,8 @@ pub enum Kind {
     Manifest = 5,
     /// Journal of a link.
     Journal = 6,
+    /// Key of a log, under the one that followed it; the id is the generation of that.
+    Key = 7,
 }
 
 /// How the plain bytes of a chunk are compressed.
@@ -68,26 +72,57 @@ impl From<SealError> for Error {
     }
 }
 
-/// The keys of a log, by generation.
-#[derive(Clone, Debug, Default)]
+/// The keys of a log, by generation. More can come while it is used.
+#[derive(Debug, Default)]
 pub struct Keyring {
-    keys: BTreeMap<u32, Key32>,
+    keys: RwLock<BTreeMap<u32, Key32>>,
+    /// The generation under which is sealed.
+    current: AtomicU32,
+}
+
+impl Clone for Keyring {
+    fn clone(&self) -> Keyring {
+        Keyring { keys: RwLock::new(self.keys.read().clone()), current: AtomicU32::new(self.current()) }
+    }
 }
 
 impl Keyring {
-    /// A keyring with one key.
+    /// A keyring with one key, which is the current one.
     pub fn new(generation: u32, key: Key32) -> Keyring {
-        Keyring { keys: BTreeMap::from([(generation, key)]) }
+        let keyring = Keyring::default();
+        keyring.insert(generation, key);
+        keyring.set_current(generation);
+        keyring
     }
 
     /// The key of a generation.
-    pub fn get(&self, generation: u32) -> Option<&Key32> {
-        self.keys.get(&generation)
+    pub fn get(&self, generation: u32) -> Option<Key32> {
+        self.keys.read().get(&generation).cloned()
     }
 
-    /// The newest generation.
-    pub fn newest(&self) -> u32 {
-        self.keys.last_key_value().map_or(0, |(generation, _)| *generation)
+    /// Whether it has the key of a generation.
+    pub fn has(&self, generation: u32) -> bool {
+        self.keys.read().contains_key(&generation)
+    }
+
+    /// Adds a key.
+    pub fn insert(&self, generation: u32, key: Key32) {
+        self.keys.write().insert(generation, key);
+    }
+
+    /// The generations that it has, in ascending order.
+    pub fn generations(&self) -> Vec<u32> {
+        self.keys.read().keys().copied().collect()
+    }
+
+    /// The generation under which is sealed.
+    pub fn current(&self) -> u32 {
+        self.current.load(Ordering::Acquire)
+    }
+
+    /// From now on is sealed under this generation.
+    pub fn set_current(&self, generation: u32) {
+        self.current.store(generation, Ordering::Release);
     }
 }
 

@@ -193,6 +193,9 @@ impl Link {
         }
         let watched = self.watches.is_any().then(|| self.own_session());
         let slot = Coming::new(at, bytes, own, checked, watched);
+        if let Some(view) = &slot.view {
+            self.ensure_key(view.envelope().generation)?;
+        }
         let mut stalled = None;
         loop {
             let attempt = self.step(&self.view.read().committed, &slot);
@@ -280,6 +283,7 @@ impl Link {
 
     /// Stops what cannot go on in a filespace that has a fork, or has ended.
     fn heed(&self, header: &Header) {
+        self.keyring.set_current(header.generation);
         self.fork.store(header.fork, Ordering::Relaxed);
         self.ended.store(header.ended, Ordering::Relaxed);
     }

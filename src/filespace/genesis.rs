@@ -130,6 +130,7 @@ pub fn log_id(genesis: &[u8]) -> LogId {
     LogId(crypto::hash("lucidlink/filespace-genesis/v1", &[genesis]).0)
 }
 
-fn key_hash(key: &Key32) -> Hash {
+/// The hash by which a key is recognised.
+pub fn key_hash(key: &Key32) -> Hash {
     crypto::hash("lucidlink/key-hash/v1", &[key.as_bytes()])
 }

@@ -219,7 +219,7 @@ impl Journal {
         failures: impl Iterator<Item = (u64, &'a Error)>,
     ) -> Result<Journal> {
         let Place { folder, id, keyring, env } = place;
-        let generation = keyring.newest();
+        let generation = keyring.current();
         let (object, salt): ([u8; 16], [u8; 32]) = (env.random_bytes()?, env.random_bytes()?);
         let key = object_key(keyring, generation, &salt, *id, &object)?;
         let mut header = Vec::with_capacity(HEADER);
@@ -343,7 +343,7 @@ fn object_key(
     let key = keyring.get(generation).ok_or_else(|| {
         Error::new(Status::AccessDenied, "the key of the journal's generation is not granted")
     })?;
-    Ok(ObjectKey::derive(key, salt, Kind::Journal, &id, object))
+    Ok(ObjectKey::derive(&key, salt, Kind::Journal, &id, object))
 }
 
 /// What the records of a file come to. The last one may be cut: its call never returned.

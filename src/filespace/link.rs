@@ -175,7 +175,7 @@ impl Link {
             Error::new(Status::Integrity, format!("the log of filespace {id} has no genesis"))
         })?;
         let genesis = Genesis::open(genesis, id)?;
-        if keyring.get(0).is_some_and(|key| !genesis.has_key(key)) {
+        if keyring.get(0).is_some_and(|key| !genesis.has_key(&key)) {
             return Err(Error::new(
                 Status::Integrity,
                 format!("the key granted for filespace {id} is not the one of its genesis"),
@@ -219,6 +219,7 @@ impl Link {
         if let Some(position) = &link.options.at_least {
             link.check_has(position)?;
         }
+        link.check_keys()?;
         let key_id = link.account.key_id();
         if link.ended.load(Ordering::Relaxed) {
             return Err(deleted(&link.name));
@@ -520,16 +521,14 @@ impl Link {
         kind: Kind,
         object: &[u8],
     ) -> Result<ObjectKey> {
-        let key = self.keyring.get(generation).ok_or_else(|| {
-            let what = format!("no key of generation {generation} of filespace {} is granted", self.id);
-            Error::new(Status::AccessDenied, what)
-        })?;
-        Ok(ObjectKey::derive(key, salt, kind, &self.id, object))
+        let key = self.keyring.get(generation).ok_or_else(|| self.no_key(generation))?;
+        Ok(ObjectKey::derive(&key, salt, kind, &self.id, object))
     }
 
     /// A new object key: the current generation and a fresh salt.
     pub(crate) fn new_object_key(&self, kind: Kind, object: &[u8]) -> Result<NewObjectKey> {
-        let generation = self.keyring.newest();
+        let generation = self.keyring.current();
+        self.ensure_key(generation)?;
         let salt = self.env.random_bytes()?;
         Ok(NewObjectKey { generation, salt, key: self.object_key(generation, &salt, kind, object)? })
     }

@@ -16,6 +16,7 @@
 //! - `survival`: whether what a commit refers to has survived power loss.
 //! - [`snapshots`](self): states of the past: taken, kept readable, linked.
 //! - [`watch`]: what commits did, told to those who want to know; `replay` tells what happened before.
+//! - [`generations`]: the keys that follow each other.
 //! - [`checkpoint`]: the state written as sorted parts, and read back.
 
 pub mod checkpoint;
@@ -25,6 +26,7 @@ mod draft;
 mod durable;
 mod follow;
 mod freshness;
+pub mod generations;
 pub mod genesis;
 mod journal;
 pub mod link;

@@ -218,6 +218,7 @@ impl Link {
             return Err(deleted(&self.name));
         }
         let generation = header.generation;
+        self.ensure_key(generation)?;
         let salt = self.env.random_bytes()?;
         let key =
             self.object_key(generation, &salt, Kind::Commit, &commit_object(offer.session.0, offer.k))?;

@@ -118,7 +118,7 @@ impl Link {
             log: self.log.clone(),
             store: self.store.clone(),
             account: self.account.clone(),
-            keyring: self.keyring.clone(),
+            keyring: Arc::new((*self.keyring).clone()),
             runtime: self.runtime.clone(),
         };
         let disk_cache = self.options.disk_cache.clone();

@@ -34,7 +34,7 @@ pub(crate) fn is_whole(
     };
     let Some(key) = keyring.get(commit.generation) else { return Ok(true) };
     let object = commit_object(commit.session.0, commit.k);
-    let key = ObjectKey::derive(key, &commit.salt, Kind::Commit, &id, &object);
+    let key = ObjectKey::derive(&key, &commit.salt, Kind::Commit, &id, &object);
     let body = envelope::open_body(&key, payload).ok().and_then(|(body, _)| Body::decode_canonical(&body));
     for pack in body.iter().flat_map(|body| &body.packs) {
         if !is_pack_whole(id, keyring, store, pack)? {
@@ -55,7 +55,7 @@ fn is_pack_whole(
         return Ok(true);
     };
     let Some(key) = keyring.get(pack.generation) else { return Ok(true) };
-    let key = ObjectKey::derive(key, &salt, Kind::Pack, &id, &pack_id);
+    let key = ObjectKey::derive(&key, &salt, Kind::Pack, &id, &pack_id);
     let bytes = stored(store, &pack_key(&pack_id))?;
     Ok(bytes.is_some_and(|bytes| pack::is_whole(&key, &pack.index_hash, &bytes)))
 }

@@ -440,6 +440,7 @@ impl<'a> Judge<'a> {
                 Op::Snapshot(op) => self.take_snapshot(op)?,
                 Op::DropSnapshot(op) => self.drop_snapshot(op)?,
                 Op::Restore(op) => self.restore(op)?,
+                Op::NewGeneration(op) => self.new_generation(op)?,
             }
             self.stay_within_quota(&before)?;
             self.note(op, replaced)?;
@@ -463,6 +464,9 @@ impl<'a> Judge<'a> {
         if role != Role::Admin && self.is_last_admin(id)? {
             return Err(Refusal::LastAdmin.into());
         }
+        if op.generation != self.scratch.header()?.generation {
+            return Err(Refusal::OldGeneration.into());
+        }
         let member = Member { sign: op.sign.clone(), kem: op.kem.clone(), role: role.into() };
         self.scratch.put_message(key::member(id), &member);
         Ok(())
@@ -474,6 +478,9 @@ impl<'a> Judge<'a> {
         let mut member = self.scratch.member(id)?.ok_or(Refusal::NotFound)?;
         if self.is_last_admin(id)? {
             return Err(Refusal::LastAdmin.into());
+        }
+        if member.role() != Role::None {
+            self.key_is_known_outside()?;
         }
         member.role = Role::None.into();
         self.scratch.put_message(key::member(id), &member);

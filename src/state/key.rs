@@ -64,6 +64,13 @@ pub fn freed(at: Seq, pack: PackId) -> Key {
     key
 }
 
+/// A key generation: [`GenerationRecord`](super::value::GenerationRecord).
+pub fn generation(number: u32) -> Key {
+    let mut key = vec![b'G'];
+    key.extend_from_slice(&number.to_be_bytes());
+    key
+}
+
 /// An inode: [`Inode`](super::value::Inode).
 pub fn inode(ino: Ino) -> Key {
     prefix(b'I', ino.0)

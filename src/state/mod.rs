@@ -4,8 +4,8 @@
 //! - [`key`], [`value`]: what the state consists of.
 //! - [`source`]: reading it, layer over layer.
 //! - [`apply`]: judging a commit; `tree` judges names, [`extents`] content, [`xattrs`] extended attributes, [`copy`]
-//!   copies, `sessions` what ends, [`snapshots`] snapshots and what is restored from them. [`events`] says what it did
-//!   to the tree.
+//!   copies, `sessions` what ends, [`snapshots`] snapshots and what is restored from them, [`generations`] keys.
+//!   [`events`] says what it did to the tree.
 //! - [`replica`]: the state at a position, in memory, on top of the parts of a checkpoint.
 //!   `hot` holds what was read or written lately.
 //! - [`part`]: sorted parts, the form in which a checkpoint stores the state.
@@ -15,6 +15,7 @@ pub mod apply;
 pub mod copy;
 pub mod events;
 pub mod extents;
+pub mod generations;
 pub mod hash;
 mod hot;
 pub mod key;
@@ -85,10 +86,14 @@ pub enum Refusal {
     TooManySnapshots = 29,
     /// The content is in a pack that is dead by now.
     ContentGone = 30,
+    /// A new key was granted to others than the members.
+    WrongMembers = 32,
+    /// It was meant for another key generation.
+    OldGeneration = 33,
 }
 
 impl Refusal {
-    const ALL: [Refusal; 23] = [
+    const ALL: [Refusal; 25] = [
         Refusal::StalePath,
         Refusal::Exists,
         Refusal::NotFound,
@@ -112,6 +117,8 @@ impl Refusal {
         Refusal::Forked,
         Refusal::TooManySnapshots,
         Refusal::ContentGone,
+        Refusal::WrongMembers,
+        Refusal::OldGeneration,
     ];
 
     /// The refusal with this number.
@@ -139,6 +146,8 @@ impl Refusal {
             | Refusal::DeadPack
             | Refusal::Invalid
             | Refusal::SessionMoved
+            | Refusal::WrongMembers
+            | Refusal::OldGeneration
             | Refusal::WrongCheckpoint => Status::Internal,
         }
     }

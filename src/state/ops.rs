@@ -112,6 +112,7 @@ impl Transaction {
                 | Op::AcceptFork(_)
                 | Op::Snapshot(_)
                 | Op::DropSnapshot(_)
+                | Op::NewGeneration(_)
                 | Op::End(_) => {}
             }
         }
@@ -162,7 +163,7 @@ pub struct Operation {
     /// Which one; absent in no valid body.
     #[prost(
         oneof = "Op",
-        tags = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,40,41,42"
+        tags = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,40,41,42,44"
     )]
     pub op: Option<Op>,
 }
@@ -261,6 +262,9 @@ pub enum Op {
     /// dead.
     #[prost(message, tag = "42")]
     Restore(Content),
+    /// From the next commit on, everything is sealed under another key. Admins only.
+    #[prost(message, tag = "44")]
+    NewGeneration(NewGeneration),
 }
 
 /// See [`Op::MakeDir`].
@@ -533,6 +537,9 @@ pub struct SetMember {
     /// 1 reader, 2 writer, 3 admin.
     #[prost(uint32, tag = "3")]
     pub role: u32,
+    /// The generation whose key it was granted.
+    #[prost(uint32, tag = "4")]
+    pub generation: u32,
 }
 
 /// See [`Op::RevokeMember`].
@@ -695,6 +702,23 @@ pub struct DropSnapshot {
     /// The name.
     #[prost(string, tag = "1")]
     pub name: String,
+}
+
+/// See [`Op::NewGeneration`].
+#[derive(Clone, PartialEq, Message)]
+pub struct NewGeneration {
+    /// Its number, above the current one.
+    #[prost(uint32, tag = "1")]
+    pub generation: u32,
+    /// The current one, whose key is stored under the new key.
+    #[prost(uint32, tag = "2")]
+    pub previous: u32,
+    /// Hash of the new key; 32 bytes.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub key_hash: Bytes,
+    /// The key ids of all members, which were granted the new key; 16 bytes each, ascending.
+    #[prost(bytes = "bytes", repeated, tag = "4")]
+    pub members: Vec<Bytes>,
 }
 
 impl Op {

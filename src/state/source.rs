@@ -12,7 +12,7 @@ use prost::Message;
 
 use super::key::{self, Key};
 use super::ops::Extent;
-use super::value::{Counters, Dentry, Header, Inode, Member, Pack, PastLife, Session};
+use super::value::{Counters, Dentry, GenerationRecord, Header, Inode, Member, Pack, PastLife, Session};
 use crate::ids::{Incarnation, Ino, KeyId, PackId, PartId, SessionId};
 
 /// Why a read could not be answered. Nothing has changed; the caller acts and reads again.
@@ -148,6 +148,11 @@ pub trait Tables: Source {
     /// A member.
     fn member(&self, key_id: KeyId) -> Result<Option<Member>, Stop> {
         self.message(&key::member(key_id), "member")
+    }
+
+    /// A key generation; nothing is to be said of one that has no record.
+    fn generation(&self, number: u32) -> Result<GenerationRecord, Stop> {
+        Ok(self.message(&key::generation(number), "generation")?.unwrap_or_default())
     }
 
     /// A life of the log that is over.

@@ -345,3 +345,20 @@ pub struct SnapshotRecord {
     #[prost(bytes = "bytes", tag = "4")]
     pub manifest_hash: Bytes,
 }
+
+/// A key generation.
+#[derive(Clone, PartialEq, Message)]
+pub struct GenerationRecord {
+    /// Hash of the key; empty for generation 0, whose hash is in the genesis.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub key_hash: Bytes,
+    /// The generation before.
+    #[prost(uint32, tag = "2")]
+    pub previous: u32,
+    /// Where it began.
+    #[prost(uint64, tag = "3")]
+    pub position: u64,
+    /// Somebody who has the key is no member any more.
+    #[prost(bool, tag = "4")]
+    pub is_known_outside: bool,
+}

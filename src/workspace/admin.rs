@@ -5,16 +5,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use prost::Message;
 
+use super::keys::{LogKey, put_grant};
 use super::ops::{AddAccount, AddFilespace, DropFilespace, RenameFilespace, RevokeAccount, WorkspaceOp};
-use super::{FilespaceInfo, Workspace, filespace_path, name, put_grant};
+use super::{FilespaceInfo, Workspace, filespace_path, name};
 use crate::crypto::Key32;
 use crate::crypto::account::{AccountKeys, PublicKeys};
 use crate::crypto::token::Token;
 use crate::error::{Error, Result, Status};
 use crate::filespace::genesis::{Genesis, log_id};
-use crate::filespace::{CommitError, Draft, Link, LinkOptions};
+use crate::filespace::{CommitError, Committed, Draft, Link, LinkOptions};
 use crate::ids::{KeyId, Seq};
-use crate::state::ops::{End, Op, RevokeMember, SetMember};
+use crate::state::ops::{End, Op, RevokeMember};
 use crate::state::value::Role;
 use crate::state::{Refusal, Tables};
 
@@ -98,7 +99,8 @@ impl Workspace {
         let keys = AccountKeys::derive(&secret, &self.id)?;
         let public = keys.public();
         let sealed = name::seal(&self.env, &self.key, self.id, &keys.key_id().0, name)?;
-        put_grant(&*self.store, self.id, self.id, &self.key, &public, &self.account, |id| self.granter(id))?;
+        let of = LogKey { workspace: self.id, log: self.id, generation: 0, key: &self.key };
+        put_grant(&*self.store, &of, &public, &self.account, |id| self.granter(id))?;
         self.commit(vec![WorkspaceOp::AddAccount(AddAccount {
             sign: Bytes::copy_from_slice(&public.sign),
             kem: Bytes::copy_from_slice(&public.kem),
@@ -146,7 +148,8 @@ impl Workspace {
         let id = log_id(&genesis);
         self.place.create_log(&filespace_path(id), &genesis)?;
         let store = self.filespace_store(id);
-        put_grant(&*store, self.id, id, &key, &self.account.public(), &self.account, |id| self.granter(id))?;
+        let of = LogKey { workspace: self.id, log: id, generation: 0, key: &key };
+        put_grant(&*store, &of, &self.account.public(), &self.account, |id| self.granter(id))?;
         store.sync(&[])?;
         let sealed = name::seal(&self.env, &self.key, self.id, &id.0, name)?;
         let add = AddFilespace { id: Bytes::copy_from_slice(&id.0), name: Some(sealed), created };
@@ -229,33 +232,14 @@ impl Workspace {
         let link = self.link(filespace.id, LinkOptions::strict(self.timeout()))?;
         let revoke = RevokeMember { key_id: Bytes::copy_from_slice(&key_id.0) };
         let result = self.commit_to(&link, Op::RevokeMember(revoke), "revoke a grant");
-        result.and(link.close())
+        result.and_then(|()| self.renew_key(&link)).and(link.close())
     }
 
-    fn granter(&self, id: KeyId) -> Option<[u8; 32]> {
+    pub(super) fn granter(&self, id: KeyId) -> Option<[u8; 32]> {
         self.state.lock().granter(id)
     }
 
-    /// Only an admin of the workspace can: whoever opens a grant knows no others.
-    fn grant_keys(&self, filespace: &FilespaceInfo, public: &PublicKeys, role: Role) -> Result<()> {
-        self.check_admin(&self.state.lock())?;
-        let parts = self.link_parts(filespace.id)?;
-        let key = parts.keyring.get(0).cloned();
-        let key = key.ok_or_else(|| Error::new(Status::Internal, "a link without its first key"))?;
-        let link = self.link(filespace.id, LinkOptions::strict(self.timeout()))?;
-        let set = SetMember {
-            sign: Bytes::copy_from_slice(&public.sign),
-            kem: Bytes::copy_from_slice(&public.kem),
-            role: role as u32,
-        };
-        // The key first: a member without it could not even read.
-        let granter = |id| self.granter(id);
-        put_grant(&**link.store(), self.id, filespace.id, &key, public, &self.account, granter)?;
-        let result = self.commit_to(&link, Op::SetMember(set), "grant");
-        result.and(link.sync().map(drop)).and(link.close())
-    }
-
-    /// Takes away what revoked and expired accounts may do in a filespace, if this account can.
+    /// Takes away what revoked and expired accounts may do in a filespace, and the key that they know, if this account can.
     pub(super) fn expel(&self, link: &Arc<Link>) -> Result<()> {
         let now = self.env.clock.now();
         let gone: Vec<KeyId> = {
@@ -273,11 +257,16 @@ impl Workspace {
                 self.commit_to(link, Op::RevokeMember(revoke), "revoke an account")?;
             }
         }
-        Ok(())
+        self.renew_key(link)
     }
 
     fn commit_to(&self, link: &Arc<Link>, op: Op, what: &str) -> Result<()> {
-        match link.commit(Draft::of(op), link.deadline()) {
+        self.told(link.commit(Draft::of(op), link.deadline()), what)
+    }
+
+    /// What became of an admin's commit.
+    pub(super) fn told(&self, committed: Result<Committed, CommitError>, what: &str) -> Result<()> {
+        match committed {
             Ok(_) => Ok(()),
             Err(CommitError::Failed(error) | CommitError::Unsettled(error, _)) => Err(error),
             Err(CommitError::Refused(refusal)) => {

@@ -7,10 +7,12 @@
 //! - [`state`]: what they amount to.
 //! - [`name`](self): names, sealed under the workspace's key.
 //! - [`admin`](self): what admins do.
+//! - `keys`: keys of logs: who was granted which, and the next one.
 //! - [`location`]: the URL of a workspace.
 //! - `place`: what is there: logs and stores by their path.
 
 mod admin;
+mod keys;
 pub mod location;
 mod name;
 pub mod ops;
@@ -25,10 +27,8 @@ use parking_lot::Mutex;
 use prost::Message;
 use tokio::runtime::Handle;
 
-use crate::content::store::{Store, StoreError};
-use crate::crypto::account::{AccountKeys, PublicKeys, SigningKey};
-use crate::crypto::grant::GrantScope;
-use crate::crypto::seal::Keyring;
+use crate::content::store::Store;
+use crate::crypto::account::{AccountKeys, SigningKey};
 use crate::crypto::token::Token;
 use crate::crypto::{Key32, equal};
 use crate::env::Env;
@@ -38,6 +38,7 @@ use crate::ids::{Incarnation, KeyId, LogId, Seq, SessionId};
 use crate::log::envelope::Envelope;
 use crate::log::{Append, CommitLog, LogError};
 use crate::state::value::Role;
+use keys::{LogKey, is_granted, open_grant, open_grants, put_grant};
 use ops::{AddAccount, WorkspaceBody, WorkspaceGenesis, WorkspaceOp};
 use place::{Place, ROOT};
 use state::{SlotOutcome, WorkspaceState, payload_hash, workspace_id};
@@ -126,7 +127,8 @@ impl Workspace {
         })?;
         let filled = (|| -> Result<()> {
             let store = place.store(ROOT);
-            put_grant(&*store, id, id, &key, &account.public(), &account, |_| None)?;
+            let of = LogKey { workspace: id, log: id, generation: 0, key: &key };
+            put_grant(&*store, &of, &account.public(), &account, |_| None)?;
             match log.append(&slot, Seq(0))? {
                 Append::Landed(Seq(1)) => {}
                 Append::Landed(_) | Append::Occupied => {
@@ -214,12 +216,7 @@ impl Workspace {
         let state = self.state.lock();
         let mut list = Vec::new();
         for (id, record) in state.filespaces().iter().filter(|(_, r)| !r.dropped) {
-            let granted = self.filespace_store(*id).get(&grant_key(self.account.key_id()));
-            let accessible = match granted {
-                Ok(_) => true,
-                Err(StoreError::NotFound { .. }) => false,
-                Err(e) => return Err(e.into()),
-            };
+            let accessible = is_granted(&*self.filespace_store(*id), self.account.key_id())?;
             let name = name::open(&self.key, self.id, &id.0, &record.name)?;
             list.push(FilespaceInfo { id: *id, name, created: record.created, accessible });
         }
@@ -262,14 +259,14 @@ impl Workspace {
         let store = self.filespace_store(id);
         let (granted, name) = {
             let state = self.state.lock();
-            (open_grant(&*store, self.id, id, &self.account, &state)?, self.called(&state, id))
+            (open_grants(&*store, self.id, id, &self.account, &state)?, self.called(&state, id))
         };
-        let key = granted.ok_or_else(|| {
+        let keyring = granted.ok_or_else(|| {
             let what =
                 format!("account {} has no grant for filespace {name}; ask an admin", self.account.key_id());
             Error::new(Status::AccessDenied, what)
         })?;
-        let keyring = Arc::new(Keyring::new(0, key));
+        let keyring = Arc::new(keyring);
         let log = self.place.open_log(&filespace_path(id), |slot| {
             survival::is_whole(id, &keyring, &*store, slot).map_err(|e| LogError::Io(e.into()))
         })?;
@@ -415,44 +412,4 @@ fn check_account(state: &WorkspaceState, token: &Token, account: &AccountKeys, n
 
 fn filespace_path(id: LogId) -> String {
     format!("filespaces/{id}")
-}
-
-fn grant_key(recipient: KeyId) -> String {
-    format!("grants/{recipient}/0")
-}
-
-/// Grants a log's key to an account; what was granted before stays as it is, if it is genuine.
-fn put_grant(
-    store: &dyn Store,
-    workspace: LogId,
-    log: LogId,
-    key: &Key32,
-    recipient: &PublicKeys,
-    granter: &AccountKeys,
-    admin_key: impl FnOnce(KeyId) -> Option<[u8; 32]>,
-) -> Result<()> {
-    let scope = GrantScope { workspace, log, generation: 0, recipient: recipient.key_id() };
-    let grant = scope.seal(key, recipient, granter)?.encode_to_vec();
-    let place = grant_key(scope.recipient);
-    match store.put(&place, &grant) {
-        Ok(()) => Ok(()),
-        Err(StoreError::Exists { .. }) => scope.verify(&store.get(&place)?, admin_key).map(drop),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// The key that was granted to an account; none if there is no grant.
-fn open_grant(
-    store: &dyn Store,
-    workspace: LogId,
-    log: LogId,
-    account: &AccountKeys,
-    state: &WorkspaceState,
-) -> Result<Option<Key32>> {
-    let scope = GrantScope { workspace, log, generation: 0, recipient: account.key_id() };
-    let stored = match store.get(&grant_key(scope.recipient)) {
-        Err(StoreError::NotFound { .. }) => return Ok(None),
-        stored => stored?,
-    };
-    scope.open(&stored, account, |id| state.granter(id)).map(Some)
 }

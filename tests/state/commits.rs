@@ -84,7 +84,7 @@ impl Commits {
             seen: Seq(seen),
             chain_at_seen: model.history[seen as usize].0,
             key_id,
-            generation: 0,
+            generation: model.state.generation,
             salt: self.chance.bytes(),
             clear: Bytes::new(),
             payload_len: 0,
@@ -98,7 +98,7 @@ impl Commits {
         let Some(envelope) = &mut slot.envelope else { return };
         match self.chance.below(10) {
             0 => envelope.incarnation.0[3] ^= 1,
-            1 => envelope.generation = 1,
+            1 => envelope.generation += 1,
             2 => envelope.seen = Seq(model.position() + 1 + self.chance.below(2)),
             3 => {
                 // From long ago, perhaps too long.

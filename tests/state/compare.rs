@@ -64,7 +64,7 @@ impl State {
         let header = Header {
             apply_version: 1,
             incarnation: Bytes::copy_from_slice(&self.life().0),
-            generation: 0,
+            generation: self.generation,
             fork: self.fork,
             ended: self.ended,
             quota_bytes: self.quota.0,
@@ -100,6 +100,9 @@ impl State {
         self.detached.iter().for_each(|ino| put(key::detached(Ino(*ino)), Vec::new()));
         self.dead.iter().for_each(|(at, id)| put(key::freed(seq(*at), *id), Vec::new()));
         self.closed.iter().for_each(|(at, id)| put(key::expiry(seq(*at), *id), Vec::new()));
+        for (number, record) in &self.generations {
+            put(key::generation(*number), record.encode_to_vec());
+        }
         for ((at, name), record) in &self.snapshots {
             put(key::snapshot(seq(*at), name), record.encode_to_vec());
         }

@@ -77,7 +77,7 @@ pub fn refusals(replica: &mut Replica, slot: &Slot) -> Vec<u32> {
 fn set_member(n: u8, role: Role) -> Op {
     let PublicKeys { sign, kem } = account(n);
     let id = |bytes: [u8; 32]| Bytes::copy_from_slice(&bytes);
-    Op::SetMember(SetMember { sign: id(sign), kem: id(kem), role: role as u32 })
+    Op::SetMember(SetMember { sign: id(sign), kem: id(kem), role: role as u32, generation: 0 })
 }
 
 fn close(session: SessionId, last_k: u64) -> Op {

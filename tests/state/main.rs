@@ -20,6 +20,7 @@ mod commits;
 mod compare;
 mod content;
 mod copies;
+mod generations;
 mod judging;
 mod limits;
 mod model;
@@ -46,7 +47,7 @@ use random::Chance;
 use rebuilt::Rebuilt;
 use slot::Slot;
 
-const SEEDS: u64 = 24;
+const SEEDS: u64 = 32;
 const SLOTS: u64 = 300;
 /// After so many slots everything is compared.
 const COMPARE: u64 = 10;
@@ -68,7 +69,7 @@ const REFUSALS: [&[u32]; 27] = [
     &[5, 9, 11, 12, 17],       // Write
     &[5, 9, 11, 12, 13, 17],   // Append
     &[5, 9, 12, 13, 17],       // Truncate
-    &[8, 12, 16],              // SetMember
+    &[8, 12, 16, 33],          // SetMember
     &[3, 8, 12, 16],           // RevokeMember
     &[3, 12, 14],              // CloseSession
     &[12, 15],                 // Checkpoint
@@ -83,11 +84,12 @@ const REFUSALS: [&[u32]; 27] = [
     &[3, 8],                   // AcceptFork
 ];
 
-/// The same of the operations on snapshots. `snapshots` tries 29 of Snapshot.
-const OF_SNAPSHOTS: [(usize, &[u32]); 3] = [
+/// The same of operations with other numbers. `snapshots` tries 29 of Snapshot.
+const MORE: [(usize, &[u32]); 4] = [
     (40, &[2, 12]),                // Snapshot
     (41, &[3, 8]),                 // DropSnapshot
     (42, &[5, 9, 12, 13, 17, 30]), // Restore
+    (44, &[8, 12, 32, 33]),        // NewGeneration
 ];
 
 fn birth() -> Birth {
@@ -187,6 +189,7 @@ fn kind(operation: &Operation) -> Option<usize> {
         Op::Snapshot(_) => 40,
         Op::DropSnapshot(_) => 41,
         Op::Restore(_) => 42,
+        Op::NewGeneration(_) => 44,
     })
 }
 
@@ -242,7 +245,7 @@ fn the_state_machine_is_its_model() {
         }
     }
     if std::env::var_os("LUCIDLINK_SEED").is_none() && std::env::var_os("LUCIDLINK_SEEDS").is_none() {
-        for (kind, refusals) in (1..).zip(REFUSALS).chain(OF_SNAPSHOTS) {
+        for (kind, refusals) in (1..).zip(REFUSALS).chain(MORE) {
             let met: Vec<u32> = seen.remove(&kind).unwrap_or_default().into_keys().collect();
             // Behind a fork everything is refused but what goes on, or ends it all.
             let forked: &[u32] = if matches!(kind, 20 | 27) { &[] } else { &[21] };

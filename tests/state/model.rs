@@ -14,7 +14,7 @@ use lucidlink::state::ops::{
 };
 use lucidlink::state::replica::Birth;
 use lucidlink::state::value::{
-    CheckpointRecord, Inode, Kind, Member, Outcome, Pack, Role, Session, SnapshotRecord,
+    CheckpointRecord, GenerationRecord, Inode, Kind, Member, Outcome, Pack, Role, Session, SnapshotRecord,
 };
 use lucidlink::state::{Refusal, WINDOW};
 
@@ -52,6 +52,9 @@ pub struct State {
     /// By position and name.
     pub snapshots: BTreeMap<(u64, String), SnapshotRecord>,
     pub fork: u64,
+    /// The key generation that goes on, and what is to be said of some.
+    pub generation: u32,
+    pub generations: BTreeMap<u32, GenerationRecord>,
     /// The lives of the log, each with the last slot that the next one has of it; the last of them goes on.
     pub lives: Vec<([u8; 16], u64)>,
     pub ended: bool,
@@ -124,7 +127,7 @@ impl Model {
         }
         let seen = envelope.seen.0;
         if envelope.incarnation != self.state.life()
-            || envelope.generation != 0
+            || envelope.generation != self.state.generation
             || seen >= at
             || seen + WINDOW < at
         {
@@ -307,6 +310,7 @@ impl<'a> Commit<'a> {
             Op::Snapshot(op) => self.take_snapshot(op),
             Op::DropSnapshot(op) => self.drop_snapshot(op),
             Op::Restore(op) => self.restore(op),
+            Op::NewGeneration(op) => self.new_generation(op),
             Op::AcceptFork(op) => {
                 self.admins_only()?;
                 refuse_if(self.state.fork == 0 || self.state.fork != op.position, Refusal::NotFound)?;
@@ -382,6 +386,7 @@ impl<'a> Commit<'a> {
             _ => return Err(Refusal::Invalid),
         };
         refuse_if(role != Role::Admin && self.is_last_admin(keys.key_id()), Refusal::LastAdmin)?;
+        refuse_if(op.generation != self.state.generation, Refusal::OldGeneration)?;
         self.state.members.insert(keys.key_id(), member(&keys, role));
         Ok(())
     }
@@ -391,6 +396,9 @@ impl<'a> Commit<'a> {
         let id = KeyId::from_slice(&op.key_id).ok_or(Refusal::Invalid)?;
         refuse_if(!self.state.members.contains_key(&id), Refusal::NotFound)?;
         refuse_if(self.is_last_admin(id), Refusal::LastAdmin)?;
+        if self.state.members[&id].role() != Role::None {
+            self.state.generations.entry(self.state.generation).or_default().is_known_outside = true;
+        }
         self.state.members.entry(id).and_modify(|m| m.role = Role::None.into());
         Ok(())
     }

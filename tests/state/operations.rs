@@ -18,7 +18,7 @@ impl Commits {
     pub fn operation(&mut self, commit: &Commit<'_>, packs: &[NewPack]) -> Op {
         let time = self.chance.below(1000) as i64 - 20;
         let crowded = commit.state.nodes.len() > 60;
-        match self.chance.below(145) {
+        match self.chance.below(148) {
             0..12 if !crowded => self.make_dir(commit, time),
             0..28 if !crowded => self.create(commit, time),
             28..31 => Op::Symlink(Symlink {
@@ -66,7 +66,7 @@ impl Commits {
                 let ino = if self.chance.once_in(4) { self.any_number(commit) } else { self.file(commit) };
                 Op::Punch(Punch { ino, offset, length, time })
             }
-            91..94 => self.set_member(),
+            91..94 => self.set_member(commit),
             94 => {
                 let id = self.chance.one(&self.accounts).key_id();
                 let id = Bytes::copy_from_slice(&id.0[..if self.chance.once_in(10) { 15 } else { 16 }]);
@@ -85,6 +85,7 @@ impl Commits {
             130..134 => self.take_snapshot(time),
             134..136 => self.drop_snapshot(commit),
             136..143 => self.restore(commit, packs, time),
+            143..146 => self.new_generation(commit),
             _ if !commit.is_by_admin() => Op::End(End {}),
             _ => Op::OpenSession(OpenSession {}),
         }
@@ -221,7 +222,7 @@ impl Commits {
         Content { ino: self.file(commit), extents, size: 0, time }
     }
 
-    fn set_member(&self) -> Op {
+    fn set_member(&self, commit: &Commit<'_>) -> Op {
         let keys = self.chance.one(&self.accounts);
         let mut sign = Bytes::copy_from_slice(&keys.sign);
         let mut kem = Bytes::copy_from_slice(&keys.kem);
@@ -231,7 +232,9 @@ impl Commits {
             2 => sign = Bytes::from_static(&[0; 32]), // of small order
             _ => {}
         }
-        Op::SetMember(SetMember { sign, kem, role: self.chance.one(&[0, 1, 2, 2, 2, 3, 3, 4, u32::MAX]) })
+        let role = self.chance.one(&[0, 1, 2, 2, 2, 3, 3, 4, u32::MAX]);
+        let generation = commit.state.generation + u32::from(self.chance.once_in(8));
+        Op::SetMember(SetMember { sign, kem, role, generation })
     }
 
     fn close_session(&self, commit: &Commit<'_>) -> Op {

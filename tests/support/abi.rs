@@ -519,6 +519,17 @@ impl Abi {
             account.as_ptr() => *const c_char, role => u32))
     }
 
+    pub fn revoke(&self, workspace: u64, filespace: &str, account: &str) -> Res<()> {
+        let (filespace, account) = (c(filespace), c(account));
+        call!(self, provision::ll_filespace_revoke(workspace => u64, filespace.as_ptr() => *const c_char,
+            account.as_ptr() => *const c_char))
+    }
+
+    pub fn revoke_account(&self, workspace: u64, account: &str) -> Res<()> {
+        let account = c(account);
+        call!(self, provision::ll_service_account_revoke(workspace => u64, account.as_ptr() => *const c_char))
+    }
+
     pub fn delete_dir(&self, filespace: u64, path: &str, recursive: bool) -> Res<()> {
         let path = c(path);
         call!(self, fs::ll_fs_delete_dir(filespace => u64, path.as_ptr() => *const c_char, i32::from(recursive) => i32))

@@ -3,6 +3,7 @@
 //! `LUCIDLINK_WRITE_VECTORS=1 cargo test --test vectors` writes them anew.
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
 
+mod keys;
 mod refusals;
 mod snapshots;
 mod verdicts;
@@ -177,6 +178,7 @@ fn computed() -> Vec<(String, String)> {
     seals(&world, &mut vectors);
     log(&world, &mut vectors);
     snapshots::snapshots(&world, &mut vectors);
+    keys::keys(&world, &mut vectors);
     grants(&world, &mut vectors);
     vectors.0
 }

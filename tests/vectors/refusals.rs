@@ -130,7 +130,8 @@ fn setting() -> Transaction {
 pub fn cases(admin: ([u8; 32], [u8; 32], [u8; 16]), session: [u8; 16]) -> Vec<Case> {
     let id = |bytes: &[u8]| Bytes::copy_from_slice(bytes);
     let (sign, kem, key_id) = admin;
-    let member = |sign: &[u8], role| Op::SetMember(SetMember { sign: id(sign), kem: id(&kem), role });
+    let member =
+        |sign: &[u8], role| Op::SetMember(SetMember { sign: id(sign), kem: id(&kem), role, generation: 0 });
     let revoke = |key_id: &[u8]| Op::RevokeMember(RevokeMember { key_id: id(key_id) });
     let close = |session: &[u8], last_k| Op::CloseSession(CloseSession { session: id(session), last_k });
     let attributes = SetAttributes { ino: GONE, mode: Some(0), time: TIME, ..SetAttributes::default() };

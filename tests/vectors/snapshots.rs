@@ -44,7 +44,7 @@ pub fn snapshots(world: &World, out: &mut Vectors) {
         restore(gone),
         restore(stored.clone()),
     ];
-    commit(world, &mut replica, out, 3, ops, &[0, 2, 12, 0, 3, 0, 30, 0]);
+    commit(world, &mut replica, out, ("snapshots", b'N'), 3, ops, &[0, 2, 12, 0, 3, 0, 30, 0]);
 
     let checkpoint = |replica: &Replica, position: u64| {
         let state_hash = Bytes::copy_from_slice(&replica.state_hash_at(Seq(position)).unwrap().0);
@@ -52,14 +52,15 @@ pub fn snapshots(world: &World, out: &mut Vectors) {
         alone(Op::Checkpoint(Checkpoint { position, state_hash, manifest, manifest_hash }))
     };
     let ops = vec![checkpoint(&replica, 3), checkpoint(&replica, 3), checkpoint(&replica, 2)];
-    commit(world, &mut replica, out, 4, ops, &[0, 15, 15]);
+    commit(world, &mut replica, out, ("snapshots", b'N'), 4, ops, &[0, 15, 15]);
 }
 
-/// Commits transactions, each with the refusal that it must have.
-fn commit(
+/// Commits transactions, each with the refusal that it must have; of the state, one table is told.
+pub fn commit(
     world: &World,
     replica: &mut Replica,
     out: &mut Vectors,
+    (group, table): (&str, u8),
     k: u64,
     transactions: Vec<Vec<Op>>,
     refusals: &[u32],
@@ -67,15 +68,15 @@ fn commit(
     let wrap = |ops: Vec<Op>| Transaction { hops: vec![], ops: ops.into_iter().map(Op::wrap).collect() };
     let transactions = transactions.into_iter().map(wrap).collect();
     let body = Body { state_hash: hash_of(replica), packs: vec![], transactions };
-    let name = format!("snapshots.slot.{k}");
+    let name = format!("{group}.slot.{k}");
     out.bytes(&format!("{name}.body"), &body.encode_to_vec());
     let slot = out.slot(&name, || world.commit(replica, k, &body, &[]));
     let (opened, outcomes) = world.apply(replica, &slot);
     assert_eq!(opened, body);
     assert_eq!(outcomes.iter().map(|outcome| outcome.refusal).collect::<Vec<_>>(), refusals);
-    out.bytes(&format!("snapshots.state.{k}.hash"), &replica.state_hash().0);
-    for pair in replica.range(b"N", b"O") {
+    out.bytes(&format!("{group}.state.{k}.hash"), &replica.state_hash().0);
+    for pair in replica.range(&[table], &[table + 1]) {
         let (key, value) = pair.unwrap();
-        out.bytes(&format!("snapshots.state.{k}.pair.{}", hex(&key)), &value);
+        out.bytes(&format!("{group}.state.{k}.pair.{}", hex(&key)), &value);
     }
 }
