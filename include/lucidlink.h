@@ -1989,6 +1989,31 @@ ll_status ll_service_account_create(ll_workspace workspace,
                                     struct ll_error *err);
 
 /**
+ * Gives an account another token: keys of its own, with the name and the roles that it has; the old token is good for
+ * nothing from then on. What is written to its filespaces afterwards is sealed under a key that the old one does not
+ * have. An account may do it for itself; the workspace handle is of no use then: authenticate with the new token. Rotate
+ * another admin's token only if that admin gets the new one.
+ *
+ * @param workspace The workspace, opened by one of its admins.
+ * @param account Its name or key id.
+ * @param token Receives the new token, NUL-terminated, before the old one ends. After a failure the one of the two that
+ * ll_authenticate takes is good.
+ * @param cap Bytes that `token` has, at least LL_TOKEN_SIZE.
+ * @param needed Receives the bytes used, the NUL included; may be NULL.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout each time.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_BUFFER_TOO_SMALL (nothing was made),
+ * LL_ERR_NOT_FOUND, LL_ERR_ACCESS_DENIED, LL_ERR_AUTHENTICATION (the account is revoked). @since 0.1.0
+ */
+LL_API
+ll_status ll_service_account_rotate(ll_workspace workspace,
+                                    const char *account,
+                                    char *token,
+                                    size_t cap,
+                                    size_t *needed,
+                                    struct ll_error *err);
+
+/**
  * Lists the accounts of a workspace, the revoked ones included.
  *
  * @param workspace The workspace.

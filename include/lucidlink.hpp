@@ -1248,6 +1248,11 @@ public:
     void revoke_account(std::string_view account, on_error err LUCIDLINK_OR_THROW) {
         detail::call(err, ll_service_account_revoke, get(), detail::text(account, "account"));
     }
+    /// Gives an account another token, which is returned, and ends the old one (ll_service_account_rotate). Threads: any.
+    /// Blocking: yes.
+    std::string rotate_account(std::string_view account, on_error err LUCIDLINK_OR_THROW) {
+        return detail::fill_text(err, ll_service_account_rotate, get(), detail::text(account, "account"));
+    }
     /// Gives an account a role in a filespace, or changes it (ll_filespace_grant). Threads: any. Blocking: yes.
     void grant(std::string_view filespace, std::string_view account, std::uint32_t role,
                on_error err LUCIDLINK_OR_THROW) {

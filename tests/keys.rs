@@ -43,6 +43,7 @@ use lucidlink::state::ops::{NewGeneration, Op};
 use lucidlink::workspace::{Location, Workspace};
 use prost::Message;
 
+const AUTHENTICATION: i32 = -302;
 const ACCESS_DENIED: i32 = -303;
 const WRITER: u32 = 2;
 const ADMIN: u32 = 3;
@@ -159,6 +160,19 @@ fn child() {
             eprintln!("did {n}");
             abi.revoke_account(workspace, &name).unwrap();
         }
+    }
+    if kind == "rotate" {
+        // Through the crate, which gives the token before it is final; a program that takes it from the C interface has
+        // it in its buffer by then.
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (location, token) = (Location::parse(&url).unwrap(), Token::parse(&token).unwrap());
+        let handle = runtime.handle().clone();
+        let workspace = Workspace::open(&location, &token, &Env::system(), TIMEOUT, handle).unwrap();
+        let deliver = |token: &Token| {
+            eprintln!("token {}", *token.reveal());
+            Ok(())
+        };
+        return workspace.rotate_account("bob", deliver).unwrap();
     }
     let consistency = if kind == "strict" { LL_CONSISTENCY_STRICT } else { LL_CONSISTENCY_RELAXED };
     let fs = abi.link_as(workspace, "demo", consistency).unwrap();
@@ -285,6 +299,119 @@ fn a_newcomer_opens_what_was_written_under_all_keys() {
     let _ = abi.stop(daemon);
     // Granted again, it opens what was written meanwhile.
     abi.grant(world.workspace, "demo", "ann", 1).unwrap();
+}
+
+#[test]
+fn a_token_is_rotated_and_the_account_keeps_its_roles() {
+    let world = World::new();
+    let (abi, fs) = (&world.abi, world.fs);
+    abi.create_filespace(world.workspace, "other").unwrap();
+    let old = world.member("ann", WRITER);
+    abi.grant(world.workspace, "other", "ann", 1).unwrap();
+    abi.write_file(fs, "/before", &content(1)).unwrap();
+    let (daemon, workspace) = world.client(&old);
+    let linked = abi.link(workspace, "demo").unwrap();
+    assert_eq!(abi.rotate_account(workspace, "ann").unwrap_err().status, ACCESS_DENIED);
+    let generation = world.generation().0;
+    let new = abi.rotate_account(world.workspace, "ann").unwrap();
+    assert_ne!(old, new);
+    assert!(world.generation().0 > generation && !world.generation().1, "the old token's key is another one");
+    abi.write_file(fs, "/after", &content(2)).unwrap();
+    // The old token is out.
+    assert_eq!(abi.authenticate(daemon, &old).unwrap_err().status, AUTHENTICATION);
+    assert_eq!(abi.read_file(linked, "/after").unwrap_err().status, ACCESS_DENIED);
+    let _ = abi.stop(daemon);
+    // The new one is what it was.
+    let (daemon, workspace) = world.client(&new);
+    let demo = abi.link(workspace, "demo").unwrap();
+    assert_eq!(abi.read_file(demo, "/before").unwrap(), content(1));
+    assert_eq!(abi.read_file(demo, "/after").unwrap(), content(2));
+    abi.write_file(demo, "/own", b"written").unwrap();
+    let other = abi.link(workspace, "other").unwrap();
+    assert_eq!(
+        abi.create_dir(other, "/d").unwrap_err().status,
+        ACCESS_DENIED,
+        "it could read there, no more"
+    );
+    abi.stop(daemon).unwrap();
+    // Again, and then it ends for good under its name.
+    let third = abi.rotate_account(world.workspace, "ann").unwrap();
+    abi.revoke_account(world.workspace, "ann").unwrap();
+    let (daemon, _) = world.client(&world.token);
+    for token in [&new, &third] {
+        assert_eq!(abi.authenticate(daemon, token).unwrap_err().status, AUTHENTICATION);
+    }
+    abi.stop(daemon).unwrap();
+    assert_eq!(abi.rotate_account(world.workspace, "ann").unwrap_err().status, AUTHENTICATION);
+}
+
+#[test]
+fn the_only_admin_rotates_its_own_token() {
+    let mut world = World::new();
+    world.abi.write_file(world.fs, "/before", &content(1)).unwrap();
+    let old = world.token.clone();
+    let new = world.abi.rotate_account(world.workspace, "admin").unwrap();
+    // This handle is the old account's.
+    assert_eq!(world.abi.create_filespace(world.workspace, "x").unwrap_err().status, ACCESS_DENIED);
+    let abi = Abi::load();
+    let settings = [("workspace.url", &world.url[..]), ("daemon.allow_multiple", "true")];
+    let daemon = abi.daemon(&settings).unwrap();
+    assert_eq!(abi.authenticate(daemon, &old).unwrap_err().status, AUTHENTICATION);
+    let workspace = abi.authenticate(daemon, &new).unwrap();
+    let fs = abi.link(workspace, "demo").unwrap();
+    assert_eq!(abi.read_file(fs, "/before").unwrap(), content(1));
+    abi.write_file(fs, "/after", &content(2)).unwrap();
+    abi.create_filespace(workspace, "more").unwrap();
+    abi.create_account(workspace, "ann", WRITER).unwrap();
+    abi.grant(workspace, "demo", "ann", WRITER).unwrap();
+    abi.revoke(workspace, "demo", "ann").unwrap();
+    abi.stop(daemon).unwrap();
+    world.token = new;
+    assert!(!world.generation().1);
+}
+
+#[test]
+fn whoever_is_killed_while_a_token_is_rotated_one_of_both_is_good() {
+    let world = World::new();
+    let abi = &world.abi;
+    let mut token = world.member("bob", WRITER);
+    for round in 0..8usize {
+        abi.write_file(world.fs, "/file", &content(round)).unwrap();
+        let before = log_length(&world);
+        let (mut child, lines) = world.child(&world.token, "rotate");
+        // Somewhere between the token and the last commit.
+        while log_length(&world) < before + 1 + round as u64 * 700 {
+            if child.try_wait().unwrap().is_some() {
+                break;
+            }
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let delivered =
+            lines.map_while(Result::ok).filter_map(|line| Some(line.strip_prefix("token ")?.to_owned()));
+        // An admin's link finishes what is left, and both are tried.
+        let (daemon, workspace) = world.client(&world.token);
+        let fs = abi.link(workspace, "demo").unwrap();
+        abi.write_file(fs, "/file", &content(round + 1)).unwrap();
+        let tokens: Vec<String> = [token.clone()].into_iter().chain(delivered).collect();
+        let good: Vec<&String> =
+            tokens.iter().filter(|token| abi.authenticate(daemon, token).is_ok()).collect();
+        assert_eq!(good.len(), 1, "of {}", tokens.len());
+        token = good[0].clone();
+        abi.stop(daemon).unwrap();
+        let (daemon, workspace) = world.client(&token);
+        let fs = abi.link(workspace, "demo").unwrap();
+        assert_eq!(abi.read_file(fs, "/file").unwrap(), content(round + 1));
+        abi.write_file(fs, "/own", &content(round)).unwrap();
+        abi.stop(daemon).unwrap();
+        assert!(!world.generation().1);
+    }
+}
+
+/// Bytes of the workspace's log and the filespace's.
+fn log_length(world: &World) -> u64 {
+    let length = |path: PathBuf| std::fs::metadata(path.join("log/slots")).unwrap().len();
+    length(world.folder.path().join("ws")) + length(world.filespace())
 }
 
 #[test]

@@ -253,6 +253,12 @@ impl Workspace {
             let (member, me) = link.read(|state| Ok((state.member(key_id)?, state.member(own)?)))?;
             let may = me.is_some_and(|m| m.role() == Role::Admin);
             if may && member.is_some_and(|m| m.role() != Role::None) {
+                if let Some(successor) = self.successor(key_id) {
+                    if self.check_admin(&self.state.lock()).is_err() {
+                        continue; // it could not grant what goes over
+                    }
+                    self.take_the_place(link, key_id, &successor)?;
+                }
                 let revoke = RevokeMember { key_id: Bytes::copy_from_slice(&key_id.0) };
                 self.commit_to(link, Op::RevokeMember(revoke), "revoke an account")?;
             }
@@ -281,7 +287,7 @@ impl Workspace {
     }
 
     /// What an admin did survives power loss when the call returns.
-    fn make_durable(&self) -> Result<()> {
+    pub(super) fn make_durable(&self) -> Result<()> {
         self.store.sync(&[])?;
         Ok(self.log.sync(self.log.head()?)?)
     }

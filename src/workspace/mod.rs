@@ -8,6 +8,7 @@
 //! - [`name`](self): names, sealed under the workspace's key.
 //! - [`admin`](self): what admins do.
 //! - `keys`: keys of logs: who was granted which, and the next one.
+//! - `rotation`: another token for an account.
 //! - [`location`]: the URL of a workspace.
 //! - `place`: what is there: logs and stores by their path.
 
@@ -17,6 +18,7 @@ pub mod location;
 mod name;
 pub mod ops;
 mod place;
+mod rotation;
 pub mod state;
 
 use std::sync::Arc;
@@ -52,6 +54,7 @@ const RETRY: Duration = Duration::from_millis(20);
 /// An opened workspace: one account in it.
 pub struct Workspace {
     id: LogId,
+    location: Location,
     place: Place,
     env: Env,
     runtime: Handle,
@@ -182,6 +185,7 @@ impl Workspace {
         let name = name::open(&key, id, name::WORKSPACE, state.name())?;
         Ok(Arc::new(Workspace {
             id,
+            location: location.clone(),
             place,
             env: env.clone(),
             runtime,

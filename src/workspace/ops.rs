@@ -57,7 +57,7 @@ impl WorkspaceBody {
 #[derive(Clone, PartialEq, Message)]
 pub struct WorkspaceOperation {
     /// Which one; absent in no valid body.
-    #[prost(oneof = "WorkspaceOp", tags = "1,2,3,4,5,6")]
+    #[prost(oneof = "WorkspaceOp", tags = "1,2,3,4,5,6,7")]
     pub op: Option<WorkspaceOp>,
 }
 
@@ -82,6 +82,9 @@ pub enum WorkspaceOp {
     /// Removes a filespace; its id is never used again.
     #[prost(message, tag = "6")]
     DropFilespace(DropFilespace),
+    /// Puts an account in the place of another one, which ends.
+    #[prost(message, tag = "7")]
+    RotateAccount(RotateAccount),
 }
 
 /// A name under the workspace's key.
@@ -157,6 +160,26 @@ pub struct DropFilespace {
     /// Its id; 32 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub id: Bytes,
+}
+
+/// See [`WorkspaceOp::RotateAccount`]. Role and expiry are those of the old account.
+#[derive(Clone, PartialEq, Message)]
+pub struct RotateAccount {
+    /// The key id of the old account; 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub key_id: Bytes,
+    /// The Ed25519 key of the new one; 32 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub sign: Bytes,
+    /// Its X25519 key; 32 bytes.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub kem: Bytes,
+    /// What both are called, sealed for the new one.
+    #[prost(message, optional, tag = "4")]
+    pub name: Option<SealedName>,
+    /// When, nanoseconds since 1970.
+    #[prost(int64, tag = "5")]
+    pub created: i64,
 }
 
 impl WorkspaceOp {

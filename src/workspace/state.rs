@@ -31,6 +31,8 @@ pub struct Account {
     pub revoked: bool,
     /// What it is called.
     pub name: SealedName,
+    /// The account that has its place.
+    pub successor: Option<KeyId>,
 }
 
 /// A filespace.
@@ -231,6 +233,24 @@ impl Tables {
                 }
                 account.revoked = true;
             }
+            WorkspaceOp::RotateAccount(rotate) => {
+                let old = KeyId::from_slice(&rotate.key_id).ok_or(Invalid)?;
+                let (public, name) =
+                    enrolled(&rotate.sign, &rotate.kem, rotate.name.as_ref()).ok_or(Invalid)?;
+                let id = public.key_id();
+                let is_known = self.accounts.contains_key(&id);
+                let account = self.accounts.get_mut(&old).filter(|a| !a.revoked).ok_or(NotFound)?;
+                if is_known {
+                    return Err(Exists);
+                }
+                if account.name.tag != name.tag {
+                    return Err(Invalid);
+                }
+                let (role, expiry) = (account.role, account.expiry);
+                (account.revoked, account.successor) = (true, Some(id));
+                let new = Account { public, role, expiry, revoked: false, name, successor: None };
+                self.accounts.insert(id, new);
+            }
             WorkspaceOp::AddFilespace(add) => {
                 let id = LogId::from_slice(&add.id).ok_or(Invalid)?;
                 let name = sound(add.name.as_ref()).ok_or(Invalid)?;
@@ -264,10 +284,16 @@ impl Tables {
 }
 
 fn account(add: &AddAccount) -> Option<Account> {
-    let public = PublicKeys { sign: add.sign[..].try_into().ok()?, kem: add.kem[..].try_into().ok()? };
     let role = Role::try_from(add.role as i32).ok().filter(|r| *r != Role::None)?;
+    let (public, name) = enrolled(&add.sign, &add.kem, add.name.as_ref())?;
+    Some(Account { public, role, expiry: add.expiry, revoked: false, name, successor: None })
+}
+
+/// Keys that may be enrolled, and the name of their account.
+fn enrolled(sign: &[u8], kem: &[u8], name: Option<&SealedName>) -> Option<(PublicKeys, SealedName)> {
+    let public = PublicKeys { sign: sign.try_into().ok()?, kem: kem.try_into().ok()? };
     public.is_acceptable().then_some(())?;
-    Some(Account { public, role, expiry: add.expiry, revoked: false, name: sound(add.name.as_ref())? })
+    Some((public, sound(name)?))
 }
 
 /// A name whose parts have the right sizes.

@@ -284,6 +284,14 @@ static void errors_of_accounts(ll_workspace admin, ll_workspace reader, ll_works
     FAILS(LL_ERR_NOT_FOUND, "nobody", ll_service_account_revoke, (admin, "nobody", ERR));
     FAILS(LL_ERR_ACCESS_DENIED, "admin", ll_service_account_revoke, (admin, "admin", ERR));
     FAILS(LL_ERR_ACCESS_DENIED, "admin", ll_service_account_revoke, (reader, "admin", ERR));
+
+    FAILS(LL_ERR_INVALID_HANDLE, "workspace: " STALE, ll_service_account_rotate,
+          (closed, "reader", token, size, NULL, ERR));
+    FAILS(LL_ERR_INVALID_ARGUMENT, "account", ll_service_account_rotate, (admin, NULL, token, size, NULL, ERR));
+    FAILS(LL_ERR_BUFFER_TOO_SMALL, "token", ll_service_account_rotate, (admin, "reader", token, size - 1, NULL, ERR));
+    FAILS(LL_ERR_NOT_FOUND, "nobody", ll_service_account_rotate, (admin, "nobody", token, size, NULL, ERR));
+    FAILS(LL_ERR_ACCESS_DENIED, "admin", ll_service_account_rotate, (reader, "admin", token, size, NULL, ERR));
+    FAILS(LL_ERR_AUTHENTICATION, "revoked", ll_service_account_rotate, (admin, "gone", token, size, NULL, ERR));
 }
 
 static void errors_of_grants(ll_workspace admin, ll_workspace reader, ll_workspace closed)

@@ -71,6 +71,28 @@ fn listed_and_deleted() {
 }
 
 #[test]
+fn a_token_is_rotated_and_another_is_kept_for_bad_days() {
+    let mut world = World::new();
+    world.write("projects:/file", b"kept");
+    let recovery = world.ok(["backup"]).trim_end().to_owned();
+    assert!(world.fails(1, ["backup"]).contains("recovery"));
+    let new = world.ok(["account", "rotate", "admin"]).trim_end().to_owned();
+    assert!(world.fails(3, ["ls", "projects:/"]).contains("revoked"));
+    for token in [new, recovery] {
+        world.token = token;
+        assert_eq!(world.cat("projects:/file"), b"kept");
+    }
+    // All others are lost.
+    world.ok(["account", "revoke", "admin"]);
+    let writer = world.ok(["account", "create", "ann", "--role", "writer"]).trim_end().to_owned();
+    world.ok(["grant", "projects", "ann", "writer"]);
+    world.write("projects:/file", b"kept on");
+    world.token = writer;
+    assert_eq!(world.cat("projects:/file"), b"kept on");
+    world.fails(3, ["account", "rotate", "ann"]);
+}
+
+#[test]
 fn restored_and_copied_out() {
     let world = World::new();
     build_odd_tree(&world.local("odd"));

@@ -179,6 +179,14 @@ static void late_failures(test_session& session, const test_world& world) {
     relaxed.unlink();
 }
 
+static void rotation(test_session& session, const test_world& world) {
+    const std::string old = session.workspace.create_account("rotated", LL_ROLE_WRITER, 0);
+    const std::string now = session.workspace.rotate_account("rotated");
+    test_session other(world);
+    CHECK(old != now && thrown_by([&] { other.daemon.authenticate(old); }).status == LL_ERR_AUTHENTICATION);
+    other.daemon.authenticate(now);
+}
+
 static void snapshots(test_session& session) {
     session.fs.write_file("/kept", "as it was");
     const lucidlink::position at = session.fs.create_snapshot("s");
@@ -247,6 +255,7 @@ int main() {
         provisioning(session, world);
         positions(session, world);
         late_failures(session, world);
+        rotation(session, world);
         snapshots(session);
         watches(session, world);
         session.daemon.stop();

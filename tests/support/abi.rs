@@ -525,6 +525,14 @@ impl Abi {
             account.as_ptr() => *const c_char))
     }
 
+    pub fn rotate_account(&self, workspace: u64, account: &str) -> Res<String> {
+        let (account, mut token, mut needed) = (c(account), [0u8; 128], 0);
+        let at = token.as_mut_ptr().cast();
+        call!(self, provision::ll_service_account_rotate(workspace => u64, account.as_ptr() => *const c_char,
+            at => *mut c_char, token.len() => usize, &raw mut needed => *mut usize))?;
+        Ok(CStr::from_bytes_until_nul(&token).unwrap().to_str().unwrap().to_owned())
+    }
+
     pub fn revoke_account(&self, workspace: u64, account: &str) -> Res<()> {
         let account = c(account);
         call!(self, provision::ll_service_account_revoke(workspace => u64, account.as_ptr() => *const c_char))

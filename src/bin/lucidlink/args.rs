@@ -102,9 +102,19 @@ pub(crate) enum Command {
     /// Make, list, rename and delete filespaces; accept forks
     #[command(subcommand)]
     Filespace(Filespace),
-    /// Make, list and revoke accounts
+    /// Make, list, rotate and revoke accounts
     #[command(subcommand)]
     Account(Account),
+    /// Print the token of a new admin, to be kept where no other token is
+    ///
+    /// A token is the only copy of its secret: who loses the last one of an admin can grant nothing any more. This makes
+    /// one more admin of the workspace and of all filespaces that this account has, whose token is stored nowhere: print
+    /// it, and lock it away. It does not keep what is in the filespaces.
+    Backup {
+        /// The name of the account
+        #[arg(long, default_value = "recovery")]
+        name: String,
+    },
     /// Give an account a role in a filespace, or take it away
     #[command(override_usage = "lucidlink grant [OPTIONS] <FILESPACE> <ACCOUNT> <ROLE>\n       \
                                 lucidlink grant [OPTIONS] --revoke <FILESPACE> <ACCOUNT>")]
@@ -343,6 +353,13 @@ pub(crate) enum Account {
     },
     /// Print name, role, state, end and key id of the accounts, separated by tabs
     List,
+    /// Print another token for an account, which keeps its name and roles, and end the old one
+    ///
+    /// It is printed before the old one ends: if the command fails, the one of the two that works is good.
+    Rotate {
+        /// Its name or key id
+        name: String,
+    },
     /// End an account, everywhere and for good
     Revoke {
         /// Its name or key id

@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         Command::Workspace(Workspace::Create { name }) => provision::create_workspace(common, name),
         Command::Filespace(command) => provision::filespace(common, command),
         Command::Account(command) => provision::account(common, command),
+        Command::Backup { name } => provision::backup(common, name),
         Command::Grant(grant) => provision::grant(common, grant),
         Command::Ls(ls) => files::ls(common, ls),
         Command::Stat(one) => files::stat(common, &one.at),

@@ -1,5 +1,6 @@
 //! Workspaces, filespaces, accounts and grants.
 
+use lucidlink::crypto::token::Token;
 use lucidlink::env::Env;
 use lucidlink::error::{Error, Status};
 use lucidlink::fs::Path;
@@ -8,7 +9,7 @@ use lucidlink::state::value::Role;
 use lucidlink::workspace::{AccountInfo, Workspace};
 use serde_json::{Value, json};
 
-use crate::args::{Account, Common, Filespace, Grant};
+use crate::args::{Account, Common, Filespace, Grant, RoleName};
 use crate::output::{Failure, Output};
 use crate::session::{Purpose, config, in_filespace, in_workspace};
 use crate::time::{parse_when, rfc3339, rfc3339_seconds};
@@ -100,8 +101,23 @@ pub(crate) fn account(common: &Common, command: &Account) -> Result<(), Failure>
             }
             out.finish()
         }),
+        Account::Rotate { name } => in_workspace(common, |workspace| {
+            let deliver = |token: &Token| {
+                let text = token.reveal();
+                let fields = || json!({"name": name, "key_id": token.key_id.to_string(), "token": *text});
+                print_one(common, &text, fields).map_err(|_| {
+                    Error::new(Status::Io, "the token could not be printed; nothing was changed")
+                })
+            };
+            Ok(workspace.rotate_account(name, deliver)?)
+        }),
         Account::Revoke { name } => in_workspace(common, |w| Ok(w.revoke_account(name)?)),
     }
+}
+
+/// An admin more, for the day when the others' tokens are lost.
+pub(crate) fn backup(common: &Common, name: &str) -> Result<(), Failure> {
+    account(common, &Account::Create { name: name.to_owned(), role: RoleName::Admin, expires: None })
 }
 
 pub(crate) fn grant(common: &Common, grant: &Grant) -> Result<(), Failure> {

@@ -1,0 +1,91 @@
+//! Another token for an account: a new account in the place of the old one, with its name and its roles.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::keys::{LogKey, put_grant};
+use super::ops::{RotateAccount, WorkspaceOp};
+use super::{Workspace, name};
+use crate::crypto::Key32;
+use crate::crypto::account::{AccountKeys, PublicKeys};
+use crate::crypto::token::Token;
+use crate::error::{Error, Result, Status};
+use crate::filespace::{Link, LinkOptions};
+use crate::ids::KeyId;
+use crate::state::Tables;
+use crate::state::value::Role;
+
+impl Workspace {
+    /// Gives an account another token, and ends the old one. `deliver` is given the new one before anything is final: if
+    /// that fails, or the process dies then, the old one is still good.
+    pub fn rotate_account(
+        &self,
+        name_or_key_id: &str,
+        deliver: impl FnOnce(&Token) -> Result<()>,
+    ) -> Result<()> {
+        let account = self.account(name_or_key_id)?;
+        if account.revoked {
+            return Err(Error::new(Status::Authentication, format!("account {:?} is revoked", account.name)));
+        }
+        self.check_admin(&self.state.lock())?;
+        let secret = Key32::random(&self.env)?;
+        let keys = AccountKeys::derive(&secret, &self.id)?;
+        let public = keys.public();
+        let sealed = name::seal(&self.env, &self.key, self.id, &keys.key_id().0, &account.name)?;
+        let of = LogKey { workspace: self.id, log: self.id, generation: 0, key: &self.key };
+        put_grant(&*self.store, &of, &public, &self.account, |id| self.granter(id))?;
+        let token = Token { key_id: keys.key_id(), secret };
+        deliver(&token)?;
+        let is_own = account.key_id == self.account.key_id();
+        if is_own {
+            // Once it is revoked, this account grants nothing any more.
+            self.in_each_filespace(|link| self.take_the_place(link, account.key_id, &public))?;
+        }
+        self.commit(vec![WorkspaceOp::RotateAccount(RotateAccount {
+            key_id: Bytes::copy_from_slice(&account.key_id.0),
+            sign: Bytes::copy_from_slice(&public.sign),
+            kem: Bytes::copy_from_slice(&public.kem),
+            name: Some(sealed),
+            created: self.env.clock.now(),
+        })])?;
+        // What links of admins do by themselves, at once: roles go over, the old account out, a new key follows.
+        match is_own {
+            true => self.again(&token)?.in_each_filespace(|_| Ok(()))?,
+            false => self.in_each_filespace(|_| Ok(()))?,
+        }
+        self.make_durable()
+    }
+
+    /// This workspace, opened with another token.
+    fn again(&self, token: &Token) -> Result<Arc<Workspace>> {
+        Workspace::open(&self.location, token, &self.env, self.timeout, self.runtime.clone())
+    }
+
+    /// Links each filespace that this account has.
+    fn in_each_filespace(&self, mut work: impl FnMut(&Arc<Link>) -> Result<()>) -> Result<()> {
+        for filespace in self.filespaces()?.into_iter().filter(|filespace| filespace.accessible) {
+            let link = self.link(filespace.id, LinkOptions::strict(self.timeout()))?;
+            work(&link).and(link.close())?;
+        }
+        Ok(())
+    }
+
+    /// Gives an account the role of another one.
+    pub(super) fn take_the_place(&self, link: &Arc<Link>, of: KeyId, public: &PublicKeys) -> Result<()> {
+        let role = |id| link.read(|state| Ok(state.member(id)?.map_or(Role::None, |member| member.role())));
+        let (had, has) = (role(of)?, role(public.key_id())?);
+        if had > has { self.make_member(link, public, had) } else { Ok(()) }
+    }
+
+    /// The account that has the place of a revoked one by now, if there is one.
+    pub(super) fn successor(&self, of: KeyId) -> Option<PublicKeys> {
+        let (state, now) = (self.state.lock(), self.env.clock.now());
+        let mut account = state.accounts().get(&of)?;
+        while let Some(successor) = account.successor {
+            account = state.accounts().get(&successor)?;
+        }
+        let is_live = !account.revoked && (account.expiry == 0 || account.expiry > now);
+        (is_live && account.public.key_id() != of).then_some(account.public)
+    }
+}
