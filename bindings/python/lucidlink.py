@@ -19,7 +19,7 @@ from collections import namedtuple
 from ctypes import POINTER, byref, c_char, c_char_p, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from ctypes import create_string_buffer, sizeof
 
-__all__ = ["Daemon", "Entry", "Error", "File", "Filespace", "Workspace"]
+__all__ = ["Daemon", "Entry", "Error", "Event", "File", "Filespace", "Watch", "Workspace"]
 
 
 class _Error(ctypes.Structure):
@@ -43,6 +43,20 @@ class _Entry(ctypes.Structure):
         ("mtime_ns", c_int64), ("ctime_ns", c_int64), ("created_ns", c_int64), ("atime_ns", c_int64),
         ("version", c_uint64), ("mode", c_uint32), ("uid", c_uint32), ("gid", c_uint32), ("link_count", c_uint32),
         ("name", c_char_p),
+    ]
+
+
+class _WatchOptions(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_uint32), ("flags", c_uint32), ("path", c_char_p), ("from_", c_char_p),
+    ]
+
+
+class _Event(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_uint32), ("kind", c_uint32), ("position", c_uint64), ("index", c_uint32), ("type", c_uint32),
+        ("file_id", c_uint64), ("parent_id", c_uint64), ("own", c_uint32), ("reserved", c_uint32),
+        ("path", c_char_p), ("from_", c_char_p), ("author", c_char_p),
     ]
 
 
@@ -83,10 +97,12 @@ _parameters = {
     "ll_file_seek": [_handle, c_int64, c_int32, _result],
     "ll_file_truncate": [_handle, c_uint64],
     "ll_file_close": [_handle],
+    "ll_filespace_watch": [_handle, POINTER(_WatchOptions), _result],
+    "ll_watch_next": [_handle, POINTER(_Event), c_size_t, c_size_t, POINTER(c_size_t), c_uint64],
 }
 for _name, _types in _parameters.items():
     getattr(_library, _name).argtypes = [*_types, POINTER(_Error)]
-for _name in ["config", "daemon", "workspace", "filespace", "file", "entries"]:
+for _name in ["config", "daemon", "workspace", "filespace", "file", "entries", "watch"]:
     getattr(_library, f"ll_{_name}_free").argtypes = [_handle]
     getattr(_library, f"ll_{_name}_free").restype = None
 
@@ -268,6 +284,10 @@ class Filespace(_Owner):
         _call(_library.ll_fs_get_entry, self._handle, _text(path), 0, byref(raw))
         return _entry(raw)
 
+    def watch(self, path="/", *, others_only=False):
+        """What happens at a path and below it, from now on: a Watch, which goes over Events for ever."""
+        return Watch(self, path, others_only)
+
     def read_dir(self, path):
         """The entries of a directory by name, all of one moment."""
         path = _text(path)
@@ -314,6 +334,32 @@ class Filespace(_Owner):
                 _call(_library.ll_filespace_unlink, self._handle)
         finally:
             super().close()
+
+
+#: Something that happened: `kind` is one of Watch.KINDS, `path` where it is right after it.
+Event = namedtuple("Event", "kind path moved_from author position file_id own")
+
+
+class Watch(_Owner):
+    """Tells what happens in a filespace; made by Filespace.watch. Going over it waits for the next event."""
+
+    KINDS = (None, "created", "changed", "attributes", "moved", "deleted", "tree-removed", "overflow")
+
+    def __init__(self, filespace, path, others_only):
+        options = _WatchOptions(sizeof(_WatchOptions), others_only, _text(path), None)
+        make, free = _library.ll_filespace_watch, _library.ll_watch_free
+        super().__init__(make, free, filespace._handle, byref(options), parent=filespace)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        raw, count = _Event(sizeof(_Event)), c_size_t()
+        while count.value == 0:
+            # Not for ever in one call: Ctrl-C is heard between two.
+            _call(_library.ll_watch_next, self._handle, byref(raw), sizeof(_Event), 1, byref(count), 200)
+        texts = (text.decode() for text in (raw.path, raw.from_, raw.author))
+        return Event(self.KINDS[raw.kind], *texts, raw.position, raw.file_id, bool(raw.own))
 
 
 class File(io.RawIOBase):

@@ -46,6 +46,16 @@ class Linked(unittest.TestCase):
         cls.files = cls.enterClassContext(cls.workspace.link("demo"))
         cls.files.create_dir("/python")
 
+    def test_watch(self):
+        self.files.create_dir("/python/watched")
+        with self.files.watch("/python/watched") as watch:
+            self.files.write_file("/python/watched/file", b"x")
+            self.files.move("/python/watched/file", "/python/moved")
+            made, moved = next(watch), next(watch)
+        self.assertEqual((made.kind, made.path, made.author, made.own), ("created", "/file", "admin", True))
+        self.assertEqual((moved.kind, moved.moved_from, moved.path), ("moved", "/file", ""))
+        self.assertEqual(made.file_id, moved.file_id)
+
     def test_quick_start(self):
         self.files.create_dir("/python/letters")
         self.files.write_file("/python/letters/first.txt", "grüße\n".encode())

@@ -24,6 +24,8 @@ use crate::state::events::{Event, Happened};
 /// whole, if nothing else is.
 const MAX_EVENTS: usize = 8192;
 const MAX_BYTES: usize = 4 << 20;
+/// How long a link that ends waits for its threads.
+const JOIN: Duration = Duration::from_secs(1);
 /// Between two attempts to follow a log that fails.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -406,11 +408,15 @@ impl Watches {
         all.iter().for_each(|watch| watch.end(why.repeat()));
     }
 
-    /// Waits for the threads, which see that the link has ended.
+    /// Waits for the threads, which see that the link has ended: a moment, unless one waits for a store that hangs.
     pub(super) fn join(&self) {
         let threads = std::mem::take(&mut self.state.lock().threads);
+        let until = Instant::now() + JOIN;
         for thread in threads {
-            if thread.thread().id() != std::thread::current().id() {
+            while !thread.is_finished() && Instant::now() < until {
+                std::thread::sleep(JOIN / 200);
+            }
+            if thread.is_finished() {
                 // One that panicked has poisoned the link.
                 let _ = thread.join();
             }

@@ -30,7 +30,7 @@ use std::rc::Rc;
 
 use abi::Abi;
 use call::{Call, Client, Data, Reply, SLOTS};
-use linked::Linked;
+use linked::{Linked, Place};
 use lucidlink::env::SeededRandom;
 use model::{Model, Opened, Tree};
 
@@ -125,7 +125,7 @@ fn run(abi: &Rc<Abi>, seed: u64, calls: u64) {
     let source = Source(SeededRandom::new(seed));
     let trace = number("LUCIDLINK_TRACE").is_some();
     let (mut tree, mut opened) = (Tree::default(), Opened::default());
-    let mut real = Linked::new(abi, &url, &token, false);
+    let mut real = Linked::new(abi, &Place::folder(&url, &token), false);
     for n in 0..calls {
         let mut model = Model { tree: &mut tree, opened: &mut opened };
         if source.below(1000) == 0 {

@@ -7,10 +7,30 @@ use lucidlink::ffi::workspace::{LL_CONSISTENCY_RELAXED, LL_CONSISTENCY_STRICT};
 use super::abi::{Abi, Failed};
 use super::call::{Answer, Call, Client, Entry, Reply, SLOTS};
 
+/// A filespace on some back end, and who uses it.
+#[derive(Clone)]
+pub struct Place {
+    pub settings: Vec<(String, String)>,
+    pub token: String,
+    pub filespace: String,
+}
+
+impl Place {
+    /// The filespace `model` of a workspace in a folder.
+    pub fn folder(url: &str, token: &str) -> Place {
+        let settings = [("workspace.url", url), ("daemon.allow_multiple", "true")];
+        Place::new(&settings, token, "model")
+    }
+
+    pub fn new(settings: &[(&str, &str)], token: &str, filespace: &str) -> Place {
+        let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Place { settings, token: token.to_owned(), filespace: filespace.to_owned() }
+    }
+}
+
 pub struct Linked {
     abi: Rc<Abi>,
-    url: String,
-    token: String,
+    place: Place,
     daemon: u64,
     filespace: u64,
     is_relaxed: bool,
@@ -20,20 +40,18 @@ pub struct Linked {
 }
 
 impl Linked {
-    pub fn new(abi: &Rc<Abi>, url: &str, token: &str, is_relaxed: bool) -> Linked {
-        let (abi, url, token, files) = (abi.clone(), url.to_owned(), token.to_owned(), [0; SLOTS]);
-        let mut linked =
-            Linked { abi, url, token, daemon: 0, filespace: 0, is_relaxed, snapshot: None, files };
-        linked.start();
-        linked
+    pub fn new(abi: &Rc<Abi>, place: &Place, is_relaxed: bool) -> Linked {
+        Linked::of(abi, place, is_relaxed, None)
     }
 
     /// A client that sees a snapshot.
-    pub fn at_snapshot(abi: &Rc<Abi>, url: &str, token: &str, name: &str) -> Linked {
-        let (abi, url, token, files) = (abi.clone(), url.to_owned(), token.to_owned(), [0; SLOTS]);
-        let snapshot = Some(name.to_owned());
-        let mut linked =
-            Linked { abi, url, token, daemon: 0, filespace: 0, is_relaxed: false, snapshot, files };
+    pub fn at_snapshot(abi: &Rc<Abi>, place: &Place, name: &str) -> Linked {
+        Linked::of(abi, place, false, Some(name.to_owned()))
+    }
+
+    fn of(abi: &Rc<Abi>, place: &Place, is_relaxed: bool, snapshot: Option<String>) -> Linked {
+        let (abi, place, files) = (abi.clone(), place.clone(), [0; SLOTS]);
+        let mut linked = Linked { abi, place, daemon: 0, filespace: 0, is_relaxed, snapshot, files };
         linked.start();
         linked
     }
@@ -43,13 +61,14 @@ impl Linked {
     }
 
     fn start(&mut self) {
-        let settings = [("workspace.url", self.url.as_str()), ("daemon.allow_multiple", "true")];
+        let settings: Vec<_> =
+            self.place.settings.iter().map(|(key, value)| (&key[..], &value[..])).collect();
         self.daemon = self.abi.daemon(&settings).expect("a daemon");
-        let workspace = self.abi.authenticate(self.daemon, &self.token).expect("a workspace");
+        let workspace = self.abi.authenticate(self.daemon, &self.place.token).expect("a workspace");
         let consistency = if self.is_relaxed { LL_CONSISTENCY_RELAXED } else { LL_CONSISTENCY_STRICT };
         self.filespace = match &self.snapshot {
-            Some(name) => self.abi.link_snapshot(workspace, "model", name).expect("a snapshot"),
-            None => self.abi.link_as(workspace, "model", consistency).expect("a filespace"),
+            Some(name) => self.abi.link_snapshot(workspace, &self.place.filespace, name).expect("a snapshot"),
+            None => self.abi.link_as(workspace, &self.place.filespace, consistency).expect("a filespace"),
         };
         self.files = [0; SLOTS];
     }

@@ -11,7 +11,7 @@ use lucidlink::ffi::watch::{
 
 use crate::abi::{Abi, Event};
 use crate::call::{Call, Calls, Client as _};
-use crate::linked::Linked;
+use crate::linked::{Linked, Place};
 use crate::{Client, World};
 
 /// Number and type of what is at each path.
@@ -90,8 +90,9 @@ pub fn take(client: &Client, watch: u64, upto: u64, random: &SeededRandom) -> Ve
 
 fn run(seed: u64, calls: usize) {
     let (world, random) = (World::new(), SeededRandom::new(seed));
+    let place = Place::folder(&world.url, &world.token);
     let mut clients: Vec<Linked> =
-        [false, false, true].map(|relaxed| Linked::new(&world.abi, &world.url, &world.token, relaxed)).into();
+        [false, false, true].map(|relaxed| Linked::new(&world.abi, &place, relaxed)).into();
     let watcher = world.client();
     let (abi, filespace) = (&watcher.abi, watcher.filespace);
     let source = Calls { random: &random };
