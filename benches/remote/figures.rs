@@ -2,6 +2,8 @@
 //! same client libraries. `remote [quick]`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
+#[path = "../../tests/support/loopback.rs"]
+mod loopback;
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
 #[path = "../../tests/support/seaweed.rs"]
