@@ -6,7 +6,7 @@ use std::path::Path;
 const ABI: u32 = 0;
 
 /// In the order of the header's chapters.
-const CHAPTERS: [&str; 16] = [
+const CHAPTERS: [&str; 18] = [
     "status",
     "error",
     "library",
@@ -23,6 +23,8 @@ const CHAPTERS: [&str; 16] = [
     "late",
     "batch",
     "watch",
+    "fsck",
+    "keep",
 ];
 
 fn main() {
