@@ -88,6 +88,7 @@ impl Filespace {
         request: LinkRequest,
         folder: Option<PathBuf>,
         disk_cache: Option<Arc<DiskCache>>,
+        grace: Duration,
         metrics: Arc<Metrics>,
     ) -> Result<Arc<Filespace>> {
         let options = LinkOptions {
@@ -99,6 +100,7 @@ impl Filespace {
             at_least: request.at_least,
             folder,
             disk_cache,
+            grace,
             metrics,
         };
         let link = workspace.link(info.id, options)?;

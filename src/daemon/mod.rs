@@ -251,6 +251,7 @@ impl Daemon {
             request,
             folder,
             disk_cache,
+            self.config.gc_grace(),
             self.metrics.clone(),
         )?;
         // Only stop takes it away, and that waits.
