@@ -1,16 +1,13 @@
 //! A filespace as a daemon has it linked.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::content::disk::DiskCache;
 use crate::error::{Result, Status};
 use crate::filespace::{CommitMode, LinkOptions, Position};
 use crate::fs::{FileSystem, Path};
 use crate::ids::Seq;
-use crate::metrics::Metrics;
 use crate::workspace::{FilespaceInfo, Workspace};
 
 /// What unlinking does with what open files wrote and nobody published.
@@ -82,26 +79,20 @@ pub struct Filespace {
 }
 
 impl Filespace {
+    /// Links a filespace as a request asks for; what it does not say is `given`.
     pub(super) fn link(
         workspace: &Arc<Workspace>,
         info: FilespaceInfo,
         request: LinkRequest,
-        folder: Option<PathBuf>,
-        disk_cache: Option<Arc<DiskCache>>,
-        metrics: Arc<Metrics>,
-        lease: Duration,
+        given: LinkOptions,
     ) -> Result<Arc<Filespace>> {
         let options = LinkOptions {
             read_only: request.read_only,
             snapshot: request.snapshot.clone(),
-            timeout: workspace.timeout(),
-            lease,
             commit: request.commit,
             max_staleness: request.max_staleness,
             at_least: request.at_least,
-            folder,
-            disk_cache,
-            metrics,
+            ..given
         };
         let link = workspace.link(info.id, options)?;
         let fs = FileSystem::new(link, request.root.clone())?;

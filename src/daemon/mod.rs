@@ -23,6 +23,7 @@ use crate::content::memory::MemoryBudget;
 use crate::crypto::token::Token;
 use crate::env::Env;
 use crate::error::{Error, Result, Status};
+use crate::filespace::LinkOptions;
 use crate::ids::LogId;
 use crate::metrics::{Metrics, Reading, count};
 use crate::report;
@@ -245,15 +246,15 @@ impl Daemon {
             None => return Err(not_running()),
         };
         let folder = matches!(self.storage, StorageMode::Physical { .. }).then_some(folder);
-        let filespace = Filespace::link(
-            workspace,
-            workspace.filespace_with_id(id)?,
-            request,
+        let given = LinkOptions {
             folder,
             disk_cache,
-            self.metrics.clone(),
-            self.config.lease(),
-        )?;
+            grace: self.config.gc_grace(),
+            lease: self.config.lease(),
+            metrics: self.metrics.clone(),
+            ..LinkOptions::strict(workspace.timeout())
+        };
+        let filespace = Filespace::link(workspace, workspace.filespace_with_id(id)?, request, given)?;
         // Only stop takes it away, and that waits.
         let mut running = self.running.lock();
         let links = &mut running.as_mut().ok_or_else(not_running)?.links;
