@@ -6,7 +6,7 @@ use std::path::Path;
 const ABI: u32 = 0;
 
 /// In the order of the header's chapters.
-const CHAPTERS: [&str; 17] = [
+const CHAPTERS: [&str; 19] = [
     "status",
     "error",
     "library",
@@ -24,6 +24,8 @@ const CHAPTERS: [&str; 17] = [
     "late",
     "batch",
     "watch",
+    "fsck",
+    "keep",
 ];
 
 fn main() {

@@ -57,6 +57,9 @@
 #define LL_XATTR_INIT { (uint32_t)sizeof(ll_xattr), 0u, 0u, NULL }
 #define LL_OPEN_OPTIONS_INIT { (uint32_t)sizeof(ll_open_options), 0u, 0u, 0u, 0u }
 #define LL_LOCK_OPTIONS_INIT { (uint32_t)sizeof(ll_lock_options), 0u, 0u }
+#define LL_FSCK_OPTIONS_INIT { (uint32_t)sizeof(ll_fsck_options), 0u }
+#define LL_FSCK_REPORT_INIT { (uint32_t)sizeof(ll_fsck_report), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u }
+#define LL_FINDING_INIT { (uint32_t)sizeof(ll_finding), 0u, 0u, 0u, NULL, NULL, NULL }
 #define LL_WATCH_OPTIONS_INIT { (uint32_t)sizeof(ll_watch_options), 0u, NULL, NULL }
 #define LL_EVENT_INIT { (uint32_t)sizeof(ll_event), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, NULL, NULL, NULL }
 
@@ -1093,6 +1096,112 @@ typedef struct ll_event {
  * on any thread, must not block for long, must not call the library, and must not throw or jump out. @since 0.1.0
  */
 typedef void (*ll_watch_fn)(void *user);
+
+/**
+ * How a filespace is checked. @since 0.1.0
+ */
+typedef struct ll_fsck_options {
+  /**
+   * sizeof(ll_fsck_options), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * Not 0: content is not read, only what says where it is.
+   */
+  uint32_t quick;
+} ll_fsck_options;
+
+/**
+ * What was checked. @since 0.1.0
+ */
+typedef struct ll_fsck_report {
+  /**
+   * sizeof(ll_fsck_report), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * The position at which the filespace was checked.
+   */
+  uint64_t position;
+  /**
+   * Slots of the log that were read, verified and applied.
+   */
+  uint64_t slots;
+  /**
+   * Those of them that have no effect: most often a commit that was offered twice.
+   */
+  uint64_t void_slots;
+  /**
+   * Checkpoints that were compared with the log.
+   */
+  uint64_t checkpoints;
+  /**
+   * Files, directories and symbolic links, the root included.
+   */
+  uint64_t entries;
+  /**
+   * Ranges of files that were looked for in their packs.
+   */
+  uint64_t extents;
+  /**
+   * Packs, and commits with content in them.
+   */
+  uint64_t packs;
+  /**
+   * Blocks of content that were opened; 0 if it was quick.
+   */
+  uint64_t blocks;
+  /**
+   * How much was found; beyond 10000 it is only counted, not listed. 0: all is well.
+   */
+  uint64_t findings;
+} ll_fsck_report;
+
+/**
+ * What a check has found. 0 is no handle. @since 0.1.0
+ */
+typedef uint64_t ll_findings;
+
+/**
+ * Something that is wrong. @since 0.1.0
+ */
+typedef struct ll_finding {
+  /**
+   * sizeof(ll_finding), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Where in the file the bytes start that cannot be read.
+   */
+  uint64_t offset;
+  /**
+   * How many they are; 0 if no file is concerned.
+   */
+  uint64_t length;
+  /**
+   * The path of the file, from the root of the filespace, whatever the link's root is; empty if no file is
+   * concerned, or one that was deleted and waits to be freed. A file with several names is found under each. Belongs
+   * to the list.
+   */
+  const char *path;
+  /**
+   * The object that is damaged: its key in the store, "slot" and the number of a slot of the log, "log", "state" or
+   * "counters". Belongs to the list.
+   */
+  const char *object;
+  /**
+   * What is wrong with it; belongs to the list.
+   */
+  const char *message;
+} ll_finding;
 
 /**
  * Success.
@@ -4124,6 +4233,108 @@ void ll_watch_options_init(struct ll_watch_options *options);
  * Errors: none. @since 0.1.0
  */
 LL_API void ll_event_init(struct ll_event *event);
+
+/**
+ * Checks a filespace as a whole, as it was committed when the call began: the log with every signature, the state that
+ * it gives, checkpoints, counters, packs and their blocks, and each range of a file. What is damaged does not stop it:
+ * it is a finding, with the files concerned. Nothing is changed; others may read and write meanwhile. It reads all that
+ * is stored, so it takes as long as that; memory does not grow with it, but for what changed between two checkpoints. In a
+ * folder a file that was removed is still there for a process that has it open: a check by another one sees that.
+ *
+ * @param filespace The filespace.
+ * @param options How, or NULL.
+ * @param report Receives what was checked; set its struct_size.
+ * @param findings Receives what is wrong, in no order; empty if all is well.
+ * @param err Detail of a failure, or NULL. That something is damaged is none.
+ * Ownership: free the list with ll_findings_free
+ * Threads: any. Blocking: until all is read; each request at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_UNSUPPORTED_OPTION, LL_ERR_NOT_LINKED. @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_fsck(ll_filespace filespace,
+                            const struct ll_fsck_options *options,
+                            struct ll_fsck_report *report,
+                            ll_findings *findings,
+                            struct ll_error *err);
+
+/**
+ * How many findings a list has.
+ *
+ * @param findings The list.
+ * @param count Receives the number.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API ll_status ll_findings_count(ll_findings findings, size_t *count, struct ll_error *err);
+
+/**
+ * A finding of a list.
+ *
+ * @param findings The list.
+ * @param index From 0 on.
+ * @param finding Receives it; set its struct_size.
+ * @param err Detail of a failure, or NULL.
+ * Ownership: its texts belong to the list
+ * Threads: any. Blocking: no.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT. @since 0.1.0
+ */
+LL_API
+ll_status ll_findings_get(ll_findings findings,
+                          size_t index,
+                          struct ll_finding *finding,
+                          struct ll_error *err);
+
+/**
+ * Sets the size of options and zeroes the rest, for languages that cannot use LL_FSCK_OPTIONS_INIT.
+ *
+ * @param options The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API void ll_fsck_options_init(struct ll_fsck_options *options);
+
+/**
+ * Sets the size of a report and zeroes the rest, for languages that cannot use LL_FSCK_REPORT_INIT.
+ *
+ * @param report The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API void ll_fsck_report_init(struct ll_fsck_report *report);
+
+/**
+ * Sets the size of a finding and zeroes the rest, for languages that cannot use LL_FINDING_INIT.
+ *
+ * @param finding The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API void ll_finding_init(struct ll_finding *finding);
+
+/**
+ * Frees a list of findings. Never blocks on log or store and never fails; a handle that is 0 or already freed is
+ * ignored.
+ *
+ * @param handle The handle.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+void ll_findings_free(ll_findings handle);
+
+/**
+ * Writes a checkpoint of what the log has now, from which newcomers start. Links that write do so in the background
+ * when there is much behind the last one; by hand it is of use before a backup, or when a long wait is over.
+ *
+ * @param filespace The filespace.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, each request at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED. @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_checkpoint(ll_filespace filespace,
+                                  struct ll_error *err);
 
 #ifdef __cplusplus
 }  // extern "C"

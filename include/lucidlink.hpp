@@ -385,6 +385,28 @@ struct snapshot_info {
     std::string author;
 };
 
+/// Something that a check of a filespace has found. @since 0.1.0
+struct finding {
+    /// Where in the file the bytes start that cannot be read.
+    std::uint64_t offset = 0;
+    /// How many they are; 0 if no file is concerned.
+    std::uint64_t length = 0;
+    /// The file's path from the root of the filespace; empty if no file is concerned.
+    std::string path;
+    /// The object that is damaged.
+    std::string object;
+    /// What is wrong with it.
+    std::string message;
+};
+
+/// What a check of a filespace says. @since 0.1.0
+struct checkup {
+    /// What was checked.
+    ll_fsck_report report = LL_FSCK_REPORT_INIT;
+    /// What is wrong, at most 10000; empty: all is well.
+    std::vector<finding> findings;
+};
+
 /// What there is to know about a configuration key. @since 0.1.0
 struct config_key {
     /// The key.
@@ -935,6 +957,24 @@ public:
                  on_error err LUCIDLINK_OR_THROW) {
         const detail::text named(snapshot, "snapshot"), has(from, "from");
         detail::call(err, ll_filespace_restore, get(), named, has, detail::text(to, "to"), flags);
+    }
+    /// Writes a checkpoint of what the log has now (ll_filespace_checkpoint). Threads: any. Blocking: yes.
+    void checkpoint(on_error err LUCIDLINK_OR_THROW) { detail::call(err, ll_filespace_checkpoint, get()); }
+    /// Checks it as a whole; `quick`: content is not read (ll_filespace_fsck, ll_findings_count, ll_findings_get,
+    /// ll_findings_free). Threads: any. Blocking: until all is read.
+    checkup fsck(bool quick, on_error err LUCIDLINK_OR_THROW) const {
+        ll_fsck_options options = LL_FSCK_OPTIONS_INIT;
+        options.quick = quick ? 1U : 0U;
+        checkup result;
+        ll_findings list = LL_INVALID_HANDLE;
+        if (!detail::call(err, ll_filespace_fsck, get(), &options, &result.report, &list)) {
+            return {};
+        }
+        const ll_finding initial = LL_FINDING_INIT;
+        const auto convert = [](const ll_finding& c) { return finding{c.offset, c.length, c.path, c.object, c.message}; };
+        result.findings = detail::elements<finding>(err, detail::handle<&ll_findings_free>(list), ll_findings_count,
+                                                    ll_findings_get, initial, convert);
+        return result;
     }
     /// Ends the link, with the final sync that its sync mode asks for. It is unlinked whatever the sync says
     /// (ll_filespace_unlink). Threads: any. Blocking: yes.

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use bytes::Bytes;
 
 use super::buffers::Buffer;
+use super::store::{Store, StoreError};
 use crate::codec;
 use crate::crypto::seal::{CHUNK_OVERHEAD, ChunkPlace, Codec, FORMAT_VERSION, ObjectKey, SealError};
 use crate::crypto::sha256;
@@ -202,9 +203,17 @@ pub fn copy_blocks(
 /// The entries of a pack's index, if it is the one of this hash.
 fn read_index(key: &ObjectKey, index_hash: &[u8], pack: &[u8]) -> Option<Vec<[u8; INDEX_ENTRY]>> {
     let (rest, footer) = pack.split_last_chunk::<FOOTER>()?;
-    let offset = u64::from_le_bytes(footer[..8].try_into().ok()?);
-    let blocks = u32::from_le_bytes(footer[12..16].try_into().ok()?);
-    let stored = rest.get(usize::try_from(offset).ok()?..)?;
+    let Footer { offset, blocks, .. } = Footer::parse(footer)?;
+    open_index(key, index_hash, blocks, rest.get(usize::try_from(offset).ok()?..)?)
+}
+
+/// The entries of an index that is stored in these bytes, if they have this hash.
+fn open_index(
+    key: &ObjectKey,
+    index_hash: &[u8],
+    blocks: u32,
+    stored: &[u8],
+) -> Option<Vec<[u8; INDEX_ENTRY]>> {
     if sha256(stored).0 != *index_hash {
         return None;
     }
@@ -213,6 +222,74 @@ fn read_index(key: &ObjectKey, index_hash: &[u8], pack: &[u8]) -> Option<Vec<[u8
     let index = codec::decompress(header.codec, data, header.plain_len, max).ok()?;
     let (entries, rest) = index.as_chunks();
     rest.is_empty().then(|| entries.to_vec())
+}
+
+/// What the last bytes of a pack say.
+struct Footer {
+    /// Where the index is.
+    offset: u64,
+    /// What it takes.
+    length: u32,
+    blocks: u32,
+}
+
+impl Footer {
+    fn parse(bytes: &[u8; FOOTER]) -> Option<Footer> {
+        Some(Footer {
+            offset: u64::from_le_bytes(bytes[..8].try_into().ok()?),
+            length: u32::from_le_bytes(bytes[8..12].try_into().ok()?),
+            blocks: u32::from_le_bytes(bytes[12..16].try_into().ok()?),
+        })
+    }
+}
+
+/// Where a block of a pack is, and what it is, as the pack's index says.
+#[derive(Clone, Debug)]
+pub struct IndexEntry {
+    /// Where it starts.
+    pub offset: u64,
+    /// What it takes.
+    pub length: u32,
+    /// Its plain bytes.
+    pub plain_len: u32,
+    /// SHA-256 of what is stored.
+    hash: [u8; 32],
+}
+
+impl IndexEntry {
+    fn parse(bytes: &[u8; INDEX_ENTRY]) -> Option<IndexEntry> {
+        Some(IndexEntry {
+            offset: u64::from_le_bytes(bytes[..8].try_into().ok()?),
+            length: u32::from_le_bytes(bytes[8..12].try_into().ok()?),
+            plain_len: u32::from_le_bytes(bytes[12..16].try_into().ok()?),
+            hash: bytes[16..].try_into().ok()?,
+        })
+    }
+
+    /// Whether these are the stored bytes of the block with this number, and open to what they should.
+    pub fn is_block(&self, key: &ObjectKey, number: u32, stored: &[u8]) -> bool {
+        let opened = || open_block(key, number.into(), stored).ok();
+        sha256(stored).0 == self.hash && opened().is_some_and(|plain| plain.len() == self.plain_len as usize)
+    }
+}
+
+/// The index of a stored pack of this size, by two small reads. None: it is not the one of this hash.
+pub fn fetch_index(
+    store: &dyn Store,
+    key: &ObjectKey,
+    index_hash: &[u8],
+    name: &str,
+    size: u64,
+) -> Result<Option<Vec<IndexEntry>>, StoreError> {
+    let Some(end) = size.checked_sub(FOOTER as u64) else { return Ok(None) };
+    let bytes = store.get_range(name, end, FOOTER)?;
+    let footer = bytes.first_chunk().and_then(Footer::parse);
+    let most = (PACK_BLOCKS * INDEX_ENTRY + CHUNK_OVERHEAD) as u32;
+    let fits = |f: &Footer| f.length <= most && f.offset.checked_add(f.length.into()) == Some(end);
+    let Some(footer) = footer.filter(fits) else { return Ok(None) };
+    let stored = store.get_range(name, footer.offset, footer.length as usize)?;
+    let entries = open_index(key, index_hash, footer.blocks, &stored);
+    Ok(entries.and_then(|entries| entries.iter().map(IndexEntry::parse).collect()))
 }
 
 /// The stored bytes of a block, if they are those of its entry in the index.

@@ -29,6 +29,7 @@ pub(crate) enum HandleKind {
     Batch = 12,
     Snapshots = 16,
     Watch = 17,
+    Findings = 20,
 }
 
 /// An object that handles of one kind stand for.

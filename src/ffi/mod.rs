@@ -31,6 +31,8 @@ pub mod dir;
 pub mod file;
 pub mod filespace;
 pub mod fs;
+pub mod fsck;
+pub mod keep;
 pub mod late;
 pub mod library;
 pub mod lock;

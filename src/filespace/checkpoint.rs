@@ -273,6 +273,14 @@ impl Link {
         self.view.read().committed.tail().0 > TAIL_AT_END
     }
 
+    /// Writes a checkpoint now, of all that the log has, whether one is due or not.
+    pub fn checkpoint(self: &Arc<Link>) -> Result<()> {
+        self.check_usable()?;
+        self.check_writable()?;
+        self.refresh()?;
+        self.write_checkpoint()
+    }
+
     /// Writes a checkpoint of the current state and announces it.
     pub fn write_checkpoint(self: &Arc<Link>) -> Result<()> {
         let _one = self.checkpointing.lock();

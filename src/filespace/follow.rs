@@ -252,6 +252,18 @@ impl Link {
         }
     }
 
+    /// What a slot does to a replica that is built of old slots: its changes, and whether the state that its author saw
+    /// is another one.
+    pub(super) fn judge_old(
+        &self,
+        replica: &Replica,
+        at: Seq,
+        bytes: &Bytes,
+        checked: Checked,
+    ) -> Result<(Changes, bool), JudgeError> {
+        self.judge_slot(replica, &Coming::new(at, bytes, None, checked, None))
+    }
+
     /// The session of this link, which tells what it did itself. Asked for before the view is locked.
     fn own_session(&self) -> Option<SessionId> {
         self.committer.queue.lock().session.map(|session| session.id)
@@ -300,7 +312,7 @@ impl Link {
         let (author, slot, envelope) = match (judgement, slot, envelope) {
             (Judgement::Consume(author), Some(slot), Some(envelope)) => (author, slot, envelope),
             (Judgement::Void(reason), _, _) => {
-                if reason != Void::OutOfOrder {
+                if reason != Void::OutOfOrder && at > self.position() {
                     crate::report::warn(|| {
                         format!("slot {at} of filespace {} has no effect: {reason:?}", self.id)
                     });
@@ -416,8 +428,11 @@ pub(crate) fn payload_key(hash: &Hash) -> String {
     format!("bodies/{hash}")
 }
 
-enum JudgeError {
+/// Why a slot could not be judged.
+pub(super) enum JudgeError {
+    /// A part of the state must be loaded first.
     Stop(Stop),
+    /// It is an error.
     Error(Error),
 }
 

@@ -19,6 +19,7 @@
 //! - [`watch`]: what commits did, told to those who want to know; `replay` tells what happened before.
 //! - [`generations`]: the keys that follow each other.
 //! - [`checkpoint`]: the state written as sorted parts, and read back.
+//! - [`fsck`]: whether all of it is as it should be.
 
 pub mod checkpoint;
 mod checks;
@@ -27,6 +28,7 @@ mod draft;
 mod durable;
 mod follow;
 mod freshness;
+pub mod fsck;
 pub mod generations;
 pub mod genesis;
 mod journal;

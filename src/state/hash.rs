@@ -12,8 +12,13 @@ pub struct StateHash([u64; 4]);
 impl StateHash {
     /// Counts a pair in.
     pub fn add(&mut self, key: &[u8], value: &[u8]) {
+        self.add_sum(&StateHash(pair(key, value)));
+    }
+
+    /// Counts in what another one has.
+    pub fn add_sum(&mut self, other: &StateHash) {
         let mut carry = false;
-        for (sum, word) in self.0.iter_mut().zip(pair(key, value)) {
+        for (sum, word) in self.0.iter_mut().zip(other.0) {
             let (a, c1) = sum.overflowing_add(word);
             let (b, c2) = a.overflowing_add(u64::from(carry));
             (*sum, carry) = (b, c1 | c2);

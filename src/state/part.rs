@@ -182,6 +182,11 @@ impl SortedBlock {
         Some((self.bytes.slice(at..value), self.bytes.slice(value..value + value_len)))
     }
 
+    /// All pairs, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (Bytes, Bytes)> {
+        (0..self.count).filter_map(|index| self.pair(index))
+    }
+
     /// The index of the first key that is not less.
     fn lower_bound(&self, key: &[u8]) -> usize {
         let (mut low, mut high) = (0, self.count);

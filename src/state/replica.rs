@@ -260,6 +260,19 @@ impl Source for Replica {
     }
 }
 
+impl Source for Snapshot {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Stop> {
+        match self.frozen.get(key) {
+            Some(value) => Ok(value.clone()),
+            None => self.parts.get(key),
+        }
+    }
+
+    fn range<'a>(&'a self, from: &[u8], to: &[u8]) -> Range<'a> {
+        self.pairs(from, Some(to))
+    }
+}
+
 impl Snapshot {
     /// The pairs of the state from `from` on and before `to` (the end, if none), in order.
     pub fn pairs(&self, from: &[u8], to: Option<&[u8]>) -> Range<'_> {
@@ -270,8 +283,13 @@ impl Snapshot {
     }
 
     /// The parts below.
-    pub fn parts(&self) -> &Parts {
+    pub fn parts(&self) -> &Arc<Parts> {
         &self.parts
+    }
+
+    /// The chain at the position.
+    pub fn chain(&self) -> Hash {
+        self.window.back().map_or(Hash([0; 32]), |(chain, _)| *chain)
     }
 
     /// Whether something between two keys differs from the parts.

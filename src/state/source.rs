@@ -179,7 +179,8 @@ pub trait Tables: Source {
 
 impl<S: Source + ?Sized> Tables for S {}
 
-fn decode_extent(key: &[u8], value: &Bytes) -> Result<Extent, Stop> {
+/// The extent in a pair of the table of extents.
+pub(crate) fn decode_extent(key: &[u8], value: &Bytes) -> Result<Extent, Stop> {
     let extent: Extent = decode(value, "extent")?;
     let end = key::extent_end(key).ok_or(Stop::Corrupt("extent key"))?;
     let offset = end.checked_sub(extent.length).ok_or(Stop::Corrupt("extent length"))?;

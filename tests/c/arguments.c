@@ -125,6 +125,7 @@ static uint64_t good_handle(const char *type, const struct stage *stage)
         {"ll_xattrs", stage->xattrs},           {"ll_batch", stage->batch},
         {"ll_snapshots", stage->snapshots},
         {"ll_watch", stage->watch},
+        {"ll_findings", stage->findings},
     };
     size_t n;
     for (n = 0; n < sizeof handles / sizeof *handles; n++)
@@ -499,6 +500,7 @@ void arguments_release(const struct arguments *arguments)
         ll_xattrs_free(handle);
         ll_batch_free(handle);
         ll_watch_free(handle);
+        ll_findings_free(handle);
     }
 }
 

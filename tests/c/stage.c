@@ -43,6 +43,7 @@ void stage_restore(struct stage *stage)
     ll_entry entry = LL_ENTRY_INIT;
     ll_event event = LL_EVENT_INIT;
     ll_statistics statistics = LL_STATISTICS_INIT;
+    ll_fsck_report report = LL_FSCK_REPORT_INIT;
 
     if (ll_config_get(stage->config, "network.timeout", name, sizeof name, NULL, ERR) != LL_OK)
         stage->config = world_config(stage->world);
@@ -88,6 +89,8 @@ void stage_restore(struct stage *stage)
         ll_filespace_create_snapshot(stage->session.fs, KEPT, NULL, NULL); /* or it is there */
         MUST(ll_filespace_snapshots(stage->session.fs, &stage->snapshots, ERR));
     }
+    if (ll_findings_count(stage->findings, &count, ERR) != LL_OK)
+        MUST(ll_filespace_fsck(stage->session.fs, NULL, &report, &stage->findings, ERR));
     if (ll_xattrs_count(stage->xattrs, &count, ERR) != LL_OK)
         MUST(ll_fs_list_xattr(stage->session.fs, "/file", 0, &stage->xattrs, ERR));
     if (ll_watch_next(stage->watch, &event, sizeof event, 1, &count, 0, ERR) != LL_OK)
@@ -106,6 +109,7 @@ void stage_end(struct stage *stage)
     ll_batch_free(stage->batch);
     ll_snapshots_free(stage->snapshots);
     ll_watch_free(stage->watch);
+    ll_findings_free(stage->findings);
     ll_config_free(stage->config);
     session_close(&stage->session);
 }

@@ -22,6 +22,7 @@ struct stage {
     ll_batch batch;
     ll_snapshots snapshots;
     ll_watch watch;
+    ll_findings findings;
     ll_file stale; /* was alive once */
 };
 

@@ -6,6 +6,7 @@ mod cp;
 mod files;
 mod get;
 mod holes;
+mod keep;
 mod more;
 mod output;
 mod provision;

@@ -97,6 +97,9 @@ static void names_and_attributes(lucidlink::filespace& fs) {
     fs.truncate("/d/file", 10);
     CHECK(fs.read_file("/d/link") == content(5000, 1).substr(0, 10));
     CHECK(fs.size() == 10 && fs.statistics().files == 1 && fs.statistics().directories == 3);
+    fs.checkpoint();
+    const lucidlink::checkup checkup = fs.fsck(false);
+    CHECK(checkup.findings.empty() && checkup.report.findings == 0 && checkup.report.checkpoints == 1);
     fs.delete_file("/d/link");
     CHECK(thrown_by([&] { fs.delete_dir("/d"); }).status == LL_ERR_NOT_EMPTY);
     fs.delete_dir("/d/sub");

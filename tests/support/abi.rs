@@ -12,6 +12,7 @@ use lucidlink::ffi::error::ll_error;
 use lucidlink::ffi::file::{ll_buffer, ll_open_options};
 use lucidlink::ffi::filespace::{ll_position, ll_statistics};
 use lucidlink::ffi::fs::ll_entry;
+use lucidlink::ffi::fsck::{ll_finding, ll_fsck_options, ll_fsck_report};
 use lucidlink::ffi::lock::{LL_LOCK_EXCLUSIVE, LL_LOCK_SHARED, ll_lock_options};
 use lucidlink::ffi::snapshot::ll_snapshot_info;
 use lucidlink::ffi::watch::{ll_event, ll_watch_options};
@@ -40,6 +41,16 @@ impl std::fmt::Debug for Event {
         let (raw, from, path) = (&self.raw, &self.from, &self.path);
         write!(f, "{}.{} kind {} of {:x}: {from:?} {path:?}", raw.position, raw.index, raw.kind, raw.file_id)
     }
+}
+
+/// Something that a check has found.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    pub path: String,
+    pub offset: u64,
+    pub length: u64,
+    pub object: String,
+    pub message: String,
 }
 
 pub type Res<T> = Result<T, Failed>;
@@ -334,6 +345,31 @@ impl Abi {
         let unlinked = call!(self, filespace::ll_filespace_unlink(filespace => u64));
         free!(self, filespace::ll_filespace_free(filespace));
         unlinked
+    }
+
+    pub fn checkpoint(&self, filespace: u64) -> Res<()> {
+        call!(self, keep::ll_filespace_checkpoint(filespace => u64))
+    }
+
+    /// Checks a filespace.
+    pub fn fsck(&self, filespace: u64, quick: bool) -> Res<(ll_fsck_report, Vec<Finding>)> {
+        let (mut options, mut report): (ll_fsck_options, ll_fsck_report) = (sized(), sized());
+        options.quick = quick.into();
+        let (mut list, mut count) = (0, 0);
+        call!(self, fsck::ll_filespace_fsck(filespace => u64, &raw const options => *const ll_fsck_options,
+            &raw mut report => *mut ll_fsck_report, &raw mut list => *mut u64))?;
+        call!(self, fsck::ll_findings_count(list => u64, &raw mut count => *mut usize))?;
+        let mut findings = Vec::new();
+        for index in 0..count {
+            let mut finding: ll_finding = sized();
+            call!(self, fsck::ll_findings_get(list => u64, index => usize, &raw mut finding => *mut ll_finding))?;
+            // SAFETY: texts of the list, which is there.
+            let text = |text| unsafe { CStr::from_ptr(text) }.to_str().unwrap().to_owned();
+            let (path, object, message) = (text(finding.path), text(finding.object), text(finding.message));
+            findings.push(Finding { path, offset: finding.offset, length: finding.length, object, message });
+        }
+        free!(self, fsck::ll_findings_free(list));
+        Ok((report, findings))
     }
 
     pub fn statistics(&self, filespace: u64) -> Res<ll_statistics> {

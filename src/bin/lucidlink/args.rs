@@ -207,6 +207,20 @@ pub(crate) enum Command {
     /// deleted, tree-removed), who did it, and the path right after it. With --json each says in "resume" what --from
     /// takes to go on behind it, also after this process died; the first line only says where it starts.
     Watch(Watch),
+    /// Write a checkpoint of a filespace, from which newcomers start
+    ///
+    /// Whoever writes does so when there is much behind the last one.
+    Checkpoint {
+        /// The filespace's name
+        #[arg(value_parser = filespace_name)]
+        filespace: String,
+    },
+    /// Check a filespace as a whole: log, signatures, state, checkpoints, counters, and all content
+    ///
+    /// Each finding is a line: path, offset and length of what is lost in a file, separated by tabs, then the object
+    /// that is damaged and what is wrong with it; without a path no file is concerned. The exit status is 1 if there is
+    /// one. Nothing is changed, and others may go on meanwhile.
+    Fsck(Fsck),
     /// Show, set and remove extended attributes; symbolic links are followed
     #[command(subcommand)]
     Xattr(Xattr),
@@ -528,6 +542,16 @@ pub(crate) struct Quota {
     /// The most files, directories and symbolic links, the root included, or none
     #[arg(long, value_name = "N|none", allow_hyphen_values = true)]
     pub(crate) entries: Option<Limit>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Fsck {
+    /// Do not read content, only what says where it is
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// The filespace's name
+    #[arg(value_parser = filespace_name)]
+    pub(crate) filespace: String,
 }
 
 #[derive(Subcommand)]

@@ -8,6 +8,7 @@
 //! - [`walk`]: looking at whole trees; [`usage`]: how much there is; [`xattr`]: extended attributes; [`watch`]: what
 //!   happens.
 //! - [`snapshot`]: snapshots, and what is restored from them.
+//! - [`keep`]: what keeps a filespace in order.
 //! - [`put`], [`get`], [`cp`]: copying; [`copy`] is what they share, [`work`] their threads, [`names`] files with
 //!   several names, [`attributes`] extended attributes of local files, [`scratch`] local files that are not
 //!   whole yet.
@@ -20,6 +21,7 @@ mod copy;
 mod cp;
 mod files;
 mod get;
+mod keep;
 mod manual;
 mod names;
 mod output;
@@ -75,6 +77,8 @@ fn main() -> ExitCode {
         Command::Snapshot(command) => snapshot::snapshot(common, command),
         Command::Restore(restore) => snapshot::restore(common, restore),
         Command::Watch(watch) => watch::watch(common, watch),
+        Command::Checkpoint { filespace } => keep::checkpoint(common, filespace),
+        Command::Fsck(fsck) => keep::fsck(common, fsck),
         Command::Xattr(command) => xattr::xattr(common, command),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { folder } => manual::pages(folder),

@@ -1,0 +1,57 @@
+//! What keeps a filespace in order.
+
+use lucidlink::filespace::fsck::{Checkup, Finding};
+use serde_json::{Value, json};
+
+use crate::args::{Common, Fsck};
+use crate::output::{Failure, Output};
+use crate::session::{Purpose, in_filespace};
+
+pub(crate) fn checkpoint(common: &Common, filespace: &str) -> Result<(), Failure> {
+    in_filespace(common, filespace, Purpose::Writing, |fs| Ok(fs.link().checkpoint()?))
+}
+
+pub(crate) fn fsck(common: &Common, fsck: &Fsck) -> Result<(), Failure> {
+    let name = &fsck.filespace;
+    in_filespace(common, name, Purpose::Reading, |fs| {
+        let checkup = fs.link().fsck(fsck.quick)?;
+        let mut out = Output::new();
+        if common.json {
+            let mut object: serde_json::Map<String, Value> =
+                counts(&checkup).map(|(field, count)| (field.to_owned(), json!(count))).collect();
+            object.insert("name".to_owned(), json!(name));
+            object.insert("findings".to_owned(), checkup.findings.iter().map(finding_fields).collect());
+            object.insert("unlisted".to_owned(), json!(checkup.unlisted));
+            out.json(&Value::Object(object))?;
+        } else {
+            for Finding { object, path, offset, length, what } in &checkup.findings {
+                out.line(&format!("{}\t{offset}\t{length}\t{object}: {what}", out.name(path)))?;
+            }
+            for (field, count) in counts(&checkup) {
+                out.line(&format!("{field}: {count}"))?;
+            }
+            out.line(&format!("findings: {}", checkup.findings.len() as u64 + checkup.unlisted))?;
+        }
+        out.finish()?;
+        if checkup.findings.is_empty() { Ok(()) } else { Err(Failure::Partly) }
+    })
+}
+
+fn counts(checkup: &Checkup) -> impl Iterator<Item = (&'static str, u64)> {
+    [
+        ("position", checkup.position.0),
+        ("slots", checkup.slots),
+        ("void_slots", checkup.void_slots),
+        ("checkpoints", checkup.checkpoints),
+        ("entries", checkup.entries),
+        ("extents", checkup.extents),
+        ("packs", checkup.packs),
+        ("blocks", checkup.blocks),
+    ]
+    .into_iter()
+}
+
+fn finding_fields(finding: &Finding) -> Value {
+    let Finding { object, path, offset, length, what } = finding;
+    json!({"path": path, "offset": offset, "length": length, "object": object, "message": what})
+}
