@@ -57,6 +57,8 @@
 #define LL_XATTR_INIT { (uint32_t)sizeof(ll_xattr), 0u, 0u, NULL }
 #define LL_OPEN_OPTIONS_INIT { (uint32_t)sizeof(ll_open_options), 0u, 0u, 0u, 0u }
 #define LL_LOCK_OPTIONS_INIT { (uint32_t)sizeof(ll_lock_options), 0u, 0u }
+#define LL_GC_OPTIONS_INIT { (uint32_t)sizeof(ll_gc_options), 0u, 0u }
+#define LL_GC_REPORT_INIT { (uint32_t)sizeof(ll_gc_report), 0u, 0u, 0u, 0u, 0u, 0u, 0u }
 #define LL_FSCK_OPTIONS_INIT { (uint32_t)sizeof(ll_fsck_options), 0u }
 #define LL_FSCK_REPORT_INIT { (uint32_t)sizeof(ll_fsck_report), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u }
 #define LL_FINDING_INIT { (uint32_t)sizeof(ll_finding), 0u, 0u, 0u, NULL, NULL, NULL }
@@ -305,6 +307,11 @@
  * Leave out what this link does itself.
  */
 #define LL_WATCH_OTHERS 1
+
+/**
+ * ll_gc_options: what is dead is not kept at all.
+ */
+#define LL_GC_NO_GRACE UINT64_MAX
 
 /**
  * The result of every function that can fail: LL_OK or one of the negative LL_ERR_ numbers. Groups: -1xx argument and
@@ -1202,6 +1209,63 @@ typedef struct ll_finding {
    */
   const char *message;
 } ll_finding;
+
+/**
+ * What is collected. @since 0.1.0
+ */
+typedef struct ll_gc_options {
+  /**
+   * sizeof(ll_gc_options), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * Not 0: nothing is deleted, only counted.
+   */
+  uint32_t dry_run;
+  /**
+   * How long what is dead is kept, in seconds; 0: as gc.grace says; LL_GC_NO_GRACE: not at all. Who reads a version of
+   * a file that was changed longer ago gets LL_ERR_STALE.
+   */
+  uint64_t grace_seconds;
+} ll_gc_options;
+
+/**
+ * What was deleted, or would be. @since 0.1.0
+ */
+typedef struct ll_gc_report {
+  /**
+   * sizeof(ll_gc_report), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Packs without a byte that a file refers to.
+   */
+  uint64_t dead_packs;
+  /**
+   * Their bytes.
+   */
+  uint64_t dead_bytes;
+  /**
+   * Such packs that stay for now, because they died too short a time ago.
+   */
+  uint64_t waiting_packs;
+  /**
+   * Such packs that stay because a snapshot may have them.
+   */
+  uint64_t pinned_packs;
+  /**
+   * Packs that were stored and never committed, by sessions that are closed, 30 days ago or longer.
+   */
+  uint64_t orphans;
+  /**
+   * Files of a folder that somebody began to write, a day ago or longer, and never ended.
+   */
+  uint64_t unfinished;
+} ll_gc_report;
 
 /**
  * Success.
@@ -4235,7 +4299,7 @@ void ll_watch_options_init(struct ll_watch_options *options);
 LL_API void ll_event_init(struct ll_event *event);
 
 /**
- * Checks a filespace as a whole, as it was committed when the call began: the log with every signature, the state that
+ * Checks a filespace as a whole, as it was committed when the call began, or what a snapshot has, if that is linked: the log with every signature, the state that
  * it gives, checkpoints, counters, packs and their blocks, and each range of a file. What is damaged does not stop it:
  * it is a finding, with the files concerned. Nothing is changed; others may read and write meanwhile. It reads all that
  * is stored, so it takes as long as that; memory does not grow with it, but for what changed between two checkpoints. In a
@@ -4335,6 +4399,44 @@ void ll_findings_free(ll_findings handle);
 LL_API
 ll_status ll_filespace_checkpoint(ll_filespace filespace,
                                   struct ll_error *err);
+
+/**
+ * Deletes what nobody can read any more: packs of content whose last byte was overwritten, cut or deleted longer ago
+ * than the grace, and what writers that died have left. How long ago that was, the store's clock says: a first call
+ * leaves a mark, and one that comes when the grace is over deletes. Others may read and write meanwhile. Ended at any
+ * point, it is taken up by the next one.
+ *
+ * @param filespace The filespace.
+ * @param options What, or NULL.
+ * @param report Receives what was deleted; set its struct_size.
+ * @param err Detail of a failure, or NULL. What was deleted before it stays deleted.
+ * Threads: any. Blocking: until log and store answer, each request at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_UNSUPPORTED_OPTION, LL_ERR_NOT_LINKED,
+ * LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED. @since 0.1.0
+ */
+LL_API
+ll_status ll_filespace_gc(ll_filespace filespace,
+                          const struct ll_gc_options *options,
+                          struct ll_gc_report *report,
+                          struct ll_error *err);
+
+/**
+ * Sets the size of options and zeroes the rest, for languages that cannot use LL_GC_OPTIONS_INIT.
+ *
+ * @param options The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API void ll_gc_options_init(struct ll_gc_options *options);
+
+/**
+ * Sets the size of a report and zeroes the rest, for languages that cannot use LL_GC_REPORT_INIT.
+ *
+ * @param report The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API void ll_gc_report_init(struct ll_gc_report *report);
 
 #ifdef __cplusplus
 }  // extern "C"

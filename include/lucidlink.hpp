@@ -960,6 +960,12 @@ public:
     }
     /// Writes a checkpoint of what the log has now (ll_filespace_checkpoint). Threads: any. Blocking: yes.
     void checkpoint(on_error err LUCIDLINK_OR_THROW) { detail::call(err, ll_filespace_checkpoint, get()); }
+    /// Deletes what nobody can read any more, or counts it (ll_filespace_gc). Threads: any. Blocking: yes.
+    ll_gc_report gc(const ll_gc_options& options, on_error err LUCIDLINK_OR_THROW) {
+        ll_gc_report report = LL_GC_REPORT_INIT;
+        detail::call(err, ll_filespace_gc, get(), &options, &report);
+        return report;
+    }
     /// Checks it as a whole; `quick`: content is not read (ll_filespace_fsck, ll_findings_count, ll_findings_get,
     /// ll_findings_free). Threads: any. Blocking: until all is read.
     checkup fsck(bool quick, on_error err LUCIDLINK_OR_THROW) const {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -142,6 +143,18 @@ impl Store for CountedStore {
 
     fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         self.inner.list(prefix)
+    }
+
+    fn list_aged(&self, prefix: &str, each: &mut dyn FnMut(&str, Duration)) -> Result<(), StoreError> {
+        self.inner.list_aged(prefix, each)
+    }
+
+    fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.inner.delete(key)
+    }
+
+    fn sweep(&self, age: Duration, remove: bool) -> Result<u64, StoreError> {
+        self.inner.sweep(age, remove)
     }
 
     fn sync(&self, others: &[String]) -> Result<(), StoreError> {

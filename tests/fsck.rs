@@ -252,4 +252,22 @@ fn damage_of_the_log_and_of_checkpoints_does_not_stop_the_check() {
     place.flip("log/slots", place.slot(slots - 200).0 + 300);
     place.flip(&pack, 5000);
     assert!(place.check(false).is_empty());
+
+    // The checkpoint of a snapshot, with a newer one behind it.
+    let before = place.objects("checkpoints");
+    place.with_link(|abi, fs| abi.create_snapshot(fs, "then").unwrap());
+    let made: Vec<String> =
+        place.objects("checkpoints").into_iter().filter(|key| !before.contains(key)).collect();
+    assert_eq!(made.len(), 1, "{made:?}");
+    place.with_link(|abi, fs| {
+        abi.create_dir(fs, "/behind").unwrap();
+        abi.checkpoint(fs).unwrap();
+    });
+    assert!(place.check(true).is_empty());
+    for found in [
+        place.with(&made[0], true, |path| fs::remove_file(path).unwrap()),
+        place.with(&made[0], true, flipped(200)),
+    ] {
+        assert!(is_in(&found, &made[0]), "{found:?}");
+    }
 }

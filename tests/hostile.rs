@@ -12,6 +12,7 @@ mod simulated;
 #[path = "simulation/worlds.rs"]
 mod worlds;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,11 +20,11 @@ use call::{Call, Data};
 use lucidlink::crypto::seal::{Kind, ObjectKey};
 use lucidlink::crypto::sha256;
 use lucidlink::error::Status;
-use lucidlink::ids::{Hash, Incarnation, Seq, SessionId};
+use lucidlink::ids::{Hash, Incarnation, Ino, PackId, Seq, SessionId, SessionNo};
 use lucidlink::log::envelope::{Envelope, SlotView, seal_payload};
 use lucidlink::log::{Append, CommitLog};
 use lucidlink::state::Tables;
-use lucidlink::state::ops::{Body, Op, OpenSession, Transaction};
+use lucidlink::state::ops::{Body, Content, Create, Extent, NewPack, Op, OpenSession, Transaction};
 use prost::Message;
 use simulated::{Place, Simulated};
 use worlds::Outcome;
@@ -51,10 +52,14 @@ impl Forged {
     }
 
     fn slot(&self, place: &Place, seen: Seq) -> Vec<u8> {
-        let transaction = Transaction { hops: vec![], ops: vec![Op::OpenSession(OpenSession {}).wrap()] };
+        self.slot_of(place, seen, vec![], vec![Op::OpenSession(OpenSession {})])
+    }
+
+    fn slot_of(&self, place: &Place, seen: Seq, packs: Vec<NewPack>, ops: Vec<Op>) -> Vec<u8> {
+        let transaction = Transaction { hops: vec![], ops: ops.into_iter().map(Op::wrap).collect() };
         let body = Body {
             state_hash: Bytes::copy_from_slice(&self.state_hash.0),
-            packs: vec![],
+            packs,
             transactions: vec![transaction],
         };
         let salt = [9; 32];
@@ -186,6 +191,49 @@ fn forged_slots_among_many_have_no_effect() {
     let session = |n| newcomer.fs.link().read(|state| Ok(state.session(SessionId([n; 16]))?)).unwrap();
     for n in 0..50 {
         assert_eq!((session(n).is_some(), session(100 + n).is_some()), (n % 5 == 0, false), "{n}");
+    }
+}
+
+/// Packs that were never stored, of absurd sizes, and extents that lie anywhere in them.
+#[test]
+fn a_check_gets_over_content_that_cannot_be() {
+    let place = Place::new(10);
+    let victim = client(&place, 10);
+    let seen = victim.fs.link().position();
+    let session = SessionNo(seen.next().0 as u32);
+    let places = [(0, 100), (u64::MAX, 0), ((1 << 62) + 7, 1 << 62), (1 << 40, (1 << 40) - 100)];
+    let (mut packs, mut ops) = (Vec::new(), vec![Op::OpenSession(OpenSession {})]);
+    for (n, (size, stored_offset)) in (1..).zip(places) {
+        let pack = Bytes::copy_from_slice(&PackId::new(session, [n; 12]).0);
+        packs.push(NewPack {
+            id: pack.clone(),
+            generation: 0,
+            salt: Bytes::from_static(&[1; 32]),
+            size,
+            blocks: 65536,
+            index_hash: Bytes::from_static(&[2; 32]),
+        });
+        let (ino, name) = (Ino::new(session, n.into()).0, format!("hostile-{n}"));
+        ops.push(Op::Create(Create { parent: 1, name, ino, ..Create::default() }));
+        let extent = Extent {
+            length: 65000,
+            pack,
+            block: 500,
+            block_length: 1,
+            stored_offset,
+            stored_lengths: vec![4 << 20],
+            ..Extent::default()
+        };
+        ops.push(Op::Write(Content { ino, extents: vec![extent], ..Content::default() }));
+    }
+    put(&place, &Forged::honest(&victim).slot_of(&place, seen, packs, ops));
+    victim.fs.link().refresh().unwrap();
+    for quick in [false, true] {
+        let checkup = victim.fs.link().fsck(quick).unwrap();
+        let named: BTreeSet<&str> = checkup.findings.iter().map(|finding| &finding.path[..]).collect();
+        let expected: Vec<String> = (1..=4).map(|n| format!("/hostile-{n}")).collect();
+        assert!(expected.iter().all(|path| named.contains(&path[..])), "{named:?}");
+        assert!(!named.contains("/file-10"));
     }
 }
 

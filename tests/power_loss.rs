@@ -59,6 +59,14 @@ impl Store for Disk {
         self.host.objects.list(prefix)
     }
 
+    fn list_aged(&self, prefix: &str, each: &mut dyn FnMut(&str, Duration)) -> Result<(), StoreError> {
+        self.host.objects.list_aged(prefix, each)
+    }
+
+    fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.host.objects.delete(key)
+    }
+
     fn sync(&self, others: &[String]) -> Result<(), StoreError> {
         let mut synced = self.host.synced.lock();
         synced.extend(self.own.lock().drain(..));
@@ -402,6 +410,22 @@ fn a_commit_whose_objects_did_not_survive_is_cut_with_all_behind_it() {
 }
 
 /// A commit that is too large for its slot.
+#[test]
+fn what_was_collected_is_missed_by_nobody_after_power_loss() {
+    let folder = Folder::new();
+    let fs = folder.link();
+    put(&fs, "/first", 300_000);
+    fs.delete(&Path::parse("/first").unwrap()).unwrap();
+    put(&fs, "/second", 300_000);
+    let collected = fs.link().collect(false, Duration::ZERO).unwrap();
+    assert_eq!((collected.dead, folder.objects("packs").len()), (1, 1));
+    drop(fs);
+    start_the_machine_again(folder.place.path());
+    let fs = folder.link();
+    has(&fs, "/second", 300_000);
+    assert!(fs.link().fsck(false).unwrap().findings.is_empty());
+}
+
 #[test]
 fn a_commit_whose_payload_did_not_survive_is_cut_with_all_behind_it() {
     let losses: [fn(&std::path::Path); 2] =

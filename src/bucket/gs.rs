@@ -161,7 +161,7 @@ mod tests {
             let settings =
                 Settings { service_account_file: Some(file.path().to_owned()), ..Settings::default() };
             let error = settings
-                .connect("bucket", ClientOptions::new(), http::Connector(&ANSWERS))
+                .connect("bucket", ClientOptions::new(), http::Connector(&ANSWERS, http::Clock::default()))
                 .err()
                 .unwrap()
                 .to_string();

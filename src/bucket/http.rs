@@ -1,7 +1,11 @@
 //! What goes over the wire: every answer that is no success becomes an error here, with the store's reason in it, which
 //! the client above would not pass on.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use async_trait::async_trait;
+use chrono::DateTime;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
     ReqwestConnector,
@@ -11,12 +15,29 @@ use object_store::{ClientOptions, RetryConfig};
 use super::BucketError;
 use super::error::Answers;
 
+/// What time it is at the store, as its last answer said: seconds since 1970, or 0 if none did.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Clock(Arc<AtomicI64>);
+
+impl Clock {
+    pub(super) fn now(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn heed(&self, response: &HttpResponse) {
+        let date = response.headers().get("date").and_then(|date| date.to_str().ok());
+        if let Some(date) = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok()) {
+            self.0.fetch_max(date.timestamp(), Ordering::Relaxed);
+        }
+    }
+}
+
 /// Makes clients whose failures say why, for a service whose answers mean this.
 #[derive(Debug)]
-pub(super) struct Connector(pub(super) &'static Answers);
+pub(super) struct Connector(pub(super) &'static Answers, pub(super) Clock);
 
 #[derive(Debug)]
-struct Explaining(HttpClient, &'static Answers);
+struct Explaining(HttpClient, &'static Answers, Clock);
 
 /// What is repeated is decided above the client.
 pub(super) fn no_retries() -> RetryConfig {
@@ -25,18 +46,19 @@ pub(super) fn no_retries() -> RetryConfig {
 
 impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(Explaining(ReqwestConnector::default().connect(options)?, self.0)))
+        Ok(HttpClient::new(Explaining(ReqwestConnector::default().connect(options)?, self.0, self.1.clone())))
     }
 }
 
 #[async_trait]
 impl HttpService for Explaining {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let Explaining(client, answers) = self;
+        let Explaining(client, answers, clock) = self;
         let response = client.execute(request).await.map_err(|error| {
             let kind = error.kind();
             HttpError::new(kind, BucketError::of_request(answers, &error))
         })?;
+        clock.heed(&response);
         let status = response.status();
         if status.is_success() {
             return Ok(response);

@@ -52,6 +52,8 @@ pub const LIST_PAGE: usize = 1000;
 pub struct Page {
     /// Keys, in order.
     pub keys: Vec<String>,
+    /// How long each object has been there by the store's clock; zero if the store does not say.
+    pub ages: Vec<Duration>,
     /// Whether there are none behind them. A store may give fewer than it could.
     pub is_last: bool,
 }
@@ -63,6 +65,8 @@ pub struct Bucket {
     name: String,
     /// Empty, or ends in `/`.
     prefix: String,
+    /// The store's.
+    clock: http::Clock,
     runner: Runner,
     timeout: Duration,
 }
@@ -91,13 +95,14 @@ impl Bucket {
         timeout: Duration,
         runtime: Option<Handle>,
     ) -> Result<Bucket, BucketError> {
-        let connector = http::Connector(settings.service.answers());
+        let clock = http::Clock::default();
+        let connector = http::Connector(settings.service.answers(), clock.clone());
         let client = settings.service.connect(name, settings.options(timeout)?, connector)?;
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         let runner = Runner::new(runtime)
             .map_err(|e| BucketError::Failed(format!("threads cannot be started: {e}")))?;
         let (scheme, name) = (settings.service.scheme(), name.to_owned());
-        Ok(Bucket { client, scheme, name, prefix, runner, timeout })
+        Ok(Bucket { client, scheme, name, prefix, clock, runner, timeout })
     }
 
     /// When a call that starts now must end.
@@ -204,13 +209,18 @@ impl Bucket {
             };
             let page = self.runner.wait(deadline, patiently(deadline, list))??;
             let own = |key: &str| key.strip_prefix(&self.prefix).map(str::to_owned);
-            let mut keys: Vec<String> =
-                page.result.objects.iter().filter_map(|o| own(o.location.as_ref())).collect();
+            let now = self.clock.now();
+            let age = |since: i64| Duration::from_secs(now.saturating_sub(since).try_into().unwrap_or(0));
+            let objects = page.result.objects.iter();
+            let mut objects: Vec<(String, Duration)> = objects
+                .filter_map(|o| Some((own(o.location.as_ref())?, age(o.last_modified.timestamp()))))
+                .collect();
             // A store that does not know how to start behind a key starts with the first.
-            keys.retain(|key| after.is_none_or(|after| &key[..] > after));
-            keys.sort_unstable();
-            if !keys.is_empty() || page.page_token.is_none() {
-                return Ok(Page { keys, is_last: page.page_token.is_none() });
+            objects.retain(|(key, _)| after.is_none_or(|after| &key[..] > after));
+            objects.sort_unstable();
+            if !objects.is_empty() || page.page_token.is_none() {
+                let (keys, ages) = objects.into_iter().unzip();
+                return Ok(Page { keys, ages, is_last: page.page_token.is_none() });
             }
             page_token = page.page_token;
         }

@@ -18,6 +18,8 @@ pub const PACK_TARGET: usize = 16 << 20;
 const PACK_BLOCKS: usize = 1 << 16;
 /// The largest block, in plain bytes.
 pub const MAX_BLOCK: u32 = 4 << 20;
+/// No pack has more bytes, whatever its author says: so many full blocks have less.
+pub const MAX_PACK: u64 = 1 << 40;
 /// Bytes of the header.
 pub const HEADER: usize = 4 + 2 + 4 + 16 + 32;
 /// Bytes of the footer, and of a block's entry in the index.
@@ -281,7 +283,7 @@ pub fn fetch_index(
     name: &str,
     size: u64,
 ) -> Result<Option<Vec<IndexEntry>>, StoreError> {
-    let Some(end) = size.checked_sub(FOOTER as u64) else { return Ok(None) };
+    let Some(end) = size.checked_sub(FOOTER as u64).filter(|_| size <= MAX_PACK) else { return Ok(None) };
     let bytes = store.get_range(name, end, FOOTER)?;
     let footer = bytes.first_chunk().and_then(Footer::parse);
     let most = (PACK_BLOCKS * INDEX_ENTRY + CHUNK_OVERHEAD) as u32;

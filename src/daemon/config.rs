@@ -9,7 +9,7 @@ use crate::bucket::{check_endpoint, check_endpoint_with_path};
 use crate::content::{disk, memory};
 use crate::database::{self, check_url};
 use crate::error::{Error, Result, Status};
-use crate::filespace::DEFAULT_LEASE;
+use crate::filespace::{DEFAULT_GRACE, DEFAULT_LEASE};
 use crate::workspace::Location;
 
 /// What there is to know about a key.
@@ -86,6 +86,15 @@ pub const KEYS: &[KeyInfo] = &[
             "0" => Ok(()),
             _ => range(v, disk::MIN_LIMIT >> 20, 1 << 20).map_err(|expected| format!("0 or {expected}")),
         },
+    },
+    KeyInfo {
+        key: "gc.grace",
+        kind: "integer",
+        default: "86400",
+        meaning: "How long collection keeps what is dead, in seconds, 0 to 31536000: as long as somebody may read an \
+                  old version of a file, and as far back as a backup of the log's database may be that is brought \
+                  back without the bucket.",
+        check: |v| range(v, 0, 365 * 86400),
     },
     KeyInfo {
         key: "gs.endpoint",
@@ -260,6 +269,11 @@ impl Config {
     /// `session.lease`.
     pub fn lease(&self) -> Duration {
         self.number("session.lease").map_or(DEFAULT_LEASE, Duration::from_secs)
+    }
+
+    /// `gc.grace`.
+    pub fn gc_grace(&self) -> Duration {
+        self.number("gc.grace").map_or(DEFAULT_GRACE, Duration::from_secs)
     }
 
     /// `memory.limit`, in bytes.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::config::Config;
 use crate::content::disk::DiskCache;
 use crate::error::{Result, Status};
 use crate::filespace::{CommitMode, LinkOptions, Position};
@@ -89,18 +90,19 @@ impl Filespace {
         folder: Option<PathBuf>,
         disk_cache: Option<Arc<DiskCache>>,
         metrics: Arc<Metrics>,
-        lease: Duration,
+        config: &Config,
     ) -> Result<Arc<Filespace>> {
         let options = LinkOptions {
             read_only: request.read_only,
             snapshot: request.snapshot.clone(),
             timeout: workspace.timeout(),
-            lease,
+            lease: config.lease(),
             commit: request.commit,
             max_staleness: request.max_staleness,
             at_least: request.at_least,
             folder,
             disk_cache,
+            grace: config.gc_grace(),
             metrics,
         };
         let link = workspace.link(info.id, options)?;

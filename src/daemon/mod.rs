@@ -252,7 +252,7 @@ impl Daemon {
             folder,
             disk_cache,
             self.metrics.clone(),
-            self.config.lease(),
+            &self.config,
         )?;
         // Only stop takes it away, and that waits.
         let mut running = self.running.lock();

@@ -97,9 +97,14 @@ pub struct LinkOptions {
     pub folder: Option<PathBuf>,
     /// Where ranges of packs are kept on the local disk, if they are.
     pub disk_cache: Option<Arc<DiskCache>>,
+    /// How long collection keeps what is dead, unless it is told otherwise.
+    pub grace: Duration,
     /// Where what is done is counted.
     pub metrics: Arc<Metrics>,
 }
+
+/// `gc.grace` if nobody sets it.
+pub const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 3600);
 
 impl LinkOptions {
     /// To read and write, in strict mode.
@@ -114,6 +119,7 @@ impl LinkOptions {
             at_least: None,
             folder: None,
             disk_cache: None,
+            grace: DEFAULT_GRACE,
             metrics: Arc::default(),
         }
     }
@@ -508,6 +514,11 @@ impl Link {
     /// The cache on disk, if there is one.
     pub(crate) fn disk_cache(&self) -> Option<&DiskCache> {
         self.options.disk_cache.as_deref()
+    }
+
+    /// How long collection keeps what is dead, unless it is told otherwise.
+    pub fn grace(&self) -> Duration {
+        self.options.grace
     }
 
     /// Where what is done is counted.

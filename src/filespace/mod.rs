@@ -19,10 +19,12 @@
 //! - [`watch`]: what commits did, told to those who want to know; `replay` tells what happened before.
 //! - [`generations`]: the keys that follow each other.
 //! - [`checkpoint`]: the state written as sorted parts, and read back.
+//! - [`collect`]: deleting what nobody can read any more.
 //! - [`fsck`]: whether all of it is as it should be.
 
 pub mod checkpoint;
 mod checks;
+pub mod collect;
 mod commit;
 mod draft;
 mod durable;
@@ -51,7 +53,7 @@ pub use commit::{Author, CommitError, CommitMode, Committed, Unsettled};
 pub use draft::{Draft, InlineBlock, block_extent, inline_extent};
 pub(crate) use follow::payload_key;
 pub(crate) use journal::JOURNAL;
-pub use link::{Link, LinkOptions, LinkParts, ReadError};
+pub use link::{DEFAULT_GRACE, Link, LinkOptions, LinkParts, ReadError};
 pub use locks::{DEFAULT_LEASE, LockRange, Standing};
 pub(crate) use offer::registration;
 pub use pending::LateFailure;

@@ -446,6 +446,7 @@ impl<'a> Judge<'a> {
                 Op::DropSnapshot(op) => self.drop_snapshot(op)?,
                 Op::Restore(op) => self.restore(op)?,
                 Op::NewGeneration(op) => self.new_generation(op)?,
+                Op::ForgetPacks(op) => self.forget_packs(op)?,
             }
             self.stay_within_quota(&before)?;
             self.note(op, replaced)?;

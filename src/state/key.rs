@@ -71,6 +71,12 @@ pub fn generation(number: u32) -> Key {
     key
 }
 
+/// Position and pack in a key that [`freed`] made.
+pub fn freed_pack(key: &[u8]) -> Option<(Seq, PackId)> {
+    let position = u64::from_be_bytes(key.get(1..9)?.try_into().ok()?);
+    Some((Seq(position), PackId::from_slice(key.get(9..)?)?))
+}
+
 /// An inode: [`Inode`](super::value::Inode).
 pub fn inode(ino: Ino) -> Key {
     prefix(b'I', ino.0)

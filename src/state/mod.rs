@@ -5,13 +5,14 @@
 //! - [`source`]: reading it, layer over layer.
 //! - [`apply`]: judging a commit; `tree` judges names, [`extents`] content, [`xattrs`] extended attributes, [`copy`]
 //!   copies, [`locks`] locks, `sessions` what ends, [`snapshots`] snapshots and what is restored from them, [`generations`]
-//!   keys. [`events`] says what a commit did to the tree.
+//!   keys, [`collect`] what is collected. [`events`] says what a commit did to the tree.
 //! - [`replica`]: the state at a position, in memory, on top of the parts of a checkpoint.
 //!   `hot` holds what was read or written lately.
 //! - [`part`]: sorted parts, the form in which a checkpoint stores the state.
 //! - [`hash`]: the hash that clients compare.
 
 pub mod apply;
+pub mod collect;
 pub mod copy;
 pub mod events;
 pub mod extents;

@@ -118,6 +118,7 @@ impl Transaction {
                 | Op::Snapshot(_)
                 | Op::DropSnapshot(_)
                 | Op::NewGeneration(_)
+                | Op::ForgetPacks(_)
                 | Op::End(_) => {}
             }
         }
@@ -168,7 +169,7 @@ pub struct Operation {
     /// Which one; absent in no valid body.
     #[prost(
         oneof = "Op",
-        tags = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,40,41,42,44"
+        tags = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,34,40,41,42,44"
     )]
     pub op: Option<Op>,
 }
@@ -272,6 +273,9 @@ pub enum Op {
     /// The author's session must not have lost its locks since then.
     #[prost(message, tag = "32")]
     Guard(Guard),
+    /// Dead packs were deleted: the state forgets them.
+    #[prost(message, tag = "34")]
+    ForgetPacks(ForgetPacks),
     /// Gives the state as it is behind this commit a name.
     #[prost(message, tag = "40")]
     Snapshot(Snapshot),
@@ -285,6 +289,25 @@ pub enum Op {
     /// From the next commit on, everything is sealed under another key. Admins only.
     #[prost(message, tag = "44")]
     NewGeneration(NewGeneration),
+}
+
+/// See [`Op::ForgetPacks`].
+#[derive(Clone, PartialEq, Message)]
+pub struct ForgetPacks {
+    /// Which.
+    #[prost(message, repeated, tag = "1")]
+    pub packs: Vec<ForgottenPack>,
+}
+
+/// A pack that died at a position.
+#[derive(Clone, PartialEq, Message)]
+pub struct ForgottenPack {
+    /// The position that freed it.
+    #[prost(uint64, tag = "1")]
+    pub position: u64,
+    /// Its id; 16 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub pack: Bytes,
 }
 
 /// See [`Op::MakeDir`].

@@ -28,6 +28,23 @@ fn the_store_conforms() {
     store::conformance::check_in_races(&BucketStore::new(bucket(), "store"), RACES);
 }
 
+/// Told from the `Date` of its answers: whatever this machine's clock says.
+#[test]
+fn ages_are_those_of_the_stores_clock() {
+    let bucket = bucket();
+    let bytes = bytes::Bytes::from_static(b"x");
+    assert_eq!(bucket.put_surely("old", bytes, bucket.deadline()).unwrap(), Put::Made);
+    let start = std::time::Instant::now();
+    let age = loop {
+        let page = bucket.list_page("", None, bucket.deadline()).unwrap();
+        assert!(start.elapsed() < Duration::from_secs(30), "the object grows no older");
+        if let Some(age) = page.ages.first().filter(|age| !age.is_zero()) {
+            break *age;
+        }
+    };
+    assert!(age <= start.elapsed() + Duration::from_secs(2), "{age:?}");
+}
+
 #[test]
 fn the_probe_takes_a_store_that_is_atomic() {
     let bucket = bucket();

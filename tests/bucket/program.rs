@@ -71,6 +71,28 @@ fn two_programs_see_each_other_at_once() {
 }
 
 #[test]
+fn what_is_dead_is_collected_from_the_bucket() {
+    let one = Program::new("collected", LL_CONSISTENCY_STRICT);
+    one.abi.write_file(one.filespace, "/kept", &[1; 300_000]).unwrap();
+    one.abi.write_file(one.filespace, "/dead", &noise()).unwrap();
+    one.abi.delete(one.filespace, "/dead").unwrap();
+    let waits = WORLD.ok(&["gc", "collected"]);
+    assert!(waits.starts_with("dead_packs: 0\n") && waits.contains("waiting_packs: 1\n"), "{waits}");
+    let done = WORLD.ok(&["gc", "--grace", "0s", "collected"]);
+    assert!(done.starts_with("dead_packs: 1\n"), "{done}");
+    assert!(WORLD.ok(&["gc", "--grace", "0s", "collected"]).starts_with("dead_packs: 0\n"));
+    assert!(WORLD.ok(&["fsck", "collected"]).ends_with("findings: 0\n"));
+    assert_eq!(one.abi.read_file(one.filespace, "/kept").unwrap(), [1; 300_000]);
+    one.stop();
+}
+
+/// Too much for a commit, and no less when it is compressed.
+fn noise() -> Vec<u8> {
+    let random = lucidlink::env::SeededRandom::new(1);
+    std::iter::repeat_with(|| random.next_u64().to_le_bytes()).flatten().take(300_000).collect()
+}
+
+#[test]
 fn a_proxy_is_used() {
     let (abi, proxy) = (Abi::load(), Proxy::new(server::port()));
     let endpoint = server::endpoint();

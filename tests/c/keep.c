@@ -1,5 +1,5 @@
 /* What keeps a filespace in order: checks that find nothing where nothing is and name the file where something is,
- * checkpoints by hand; and what each of these calls refuses. tests/fsck.rs has the kinds of damage.
+ * checkpoints and collection by hand; and what each of these calls refuses. tests/fsck.rs has the kinds of damage.
  */
 #define _XOPEN_SOURCE 700
 
@@ -64,6 +64,35 @@ static void checks(const struct world *world, ll_filespace fs)
     FAILS(LL_ERR_INVALID_HANDLE, "", ll_findings_get, (findings, 0, &finding, ERR));
 }
 
+static ll_gc_report collect(ll_filespace fs, uint32_t dry_run, uint64_t grace)
+{
+    ll_gc_options options = LL_GC_OPTIONS_INIT;
+    ll_gc_report report = LL_GC_REPORT_INIT;
+    options.dry_run = dry_run;
+    options.grace_seconds = grace;
+    OK(ll_filespace_gc(fs, &options, &report, ERR));
+    return report;
+}
+
+static void collects(ll_filespace fs)
+{
+    ll_gc_report report = LL_GC_REPORT_INIT;
+
+    file_put(fs, "/dead", LARGE, 8);
+    OK(ll_fs_delete(fs, "/dead", ERR));
+    OK(ll_filespace_gc(fs, NULL, &report, ERR));
+    CHECK(report.dead_packs == 0 && report.waiting_packs == 1 && report.pinned_packs == 0);
+    report = collect(fs, 0, 1000000);
+    CHECK(report.dead_packs == 0 && report.waiting_packs == 1);
+    report = collect(fs, 1, LL_GC_NO_GRACE);
+    CHECK(report.dead_packs == 1 && report.dead_bytes > LARGE && report.waiting_packs == 0);
+    report = collect(fs, 0, LL_GC_NO_GRACE);
+    CHECK(report.dead_packs == 1 && report.orphans == 0 && report.unfinished == 0);
+    report = collect(fs, 0, LL_GC_NO_GRACE);
+    CHECK(report.dead_packs == 0);
+    CHECK(file_has(fs, "/large", LARGE, 7) && text_is(fs, "/small", "in its commit"));
+}
+
 static void refusals(const struct world *world, struct session *session)
 {
     ll_fsck_options options = LL_FSCK_OPTIONS_INIT;
@@ -77,8 +106,20 @@ static void refusals(const struct world *world, struct session *session)
         ll_fsck_options known;
         uint32_t more;
     } newer;
+    struct {
+        ll_gc_options known;
+        uint32_t more;
+    } newer_gc;
+    ll_gc_options gc = LL_GC_OPTIONS_INIT;
+    ll_gc_report collected = LL_GC_REPORT_INIT;
     char token[LL_TOKEN_SIZE];
 
+    FAILS(LL_ERR_INVALID_ARGUMENT, "report", ll_filespace_gc, (fs, &gc, NULL, ERR));
+    memset(&newer_gc, 0, sizeof newer_gc);
+    newer_gc.known.struct_size = sizeof newer_gc;
+    newer_gc.more = 1;
+    FAILS(LL_ERR_UNSUPPORTED_OPTION, "options", ll_filespace_gc, (fs, &newer_gc.known, &collected, ERR));
+    FAILS(LL_ERR_INVALID_HANDLE, "", ll_filespace_gc, (0, &gc, &collected, ERR));
     FAILS(LL_ERR_INVALID_ARGUMENT, "findings", ll_filespace_fsck, (fs, &options, &report, NULL, ERR));
     FAILS(LL_ERR_INVALID_ARGUMENT, "report", ll_filespace_fsck, (fs, &options, NULL, &findings, ERR));
     short_report.struct_size = 8;
@@ -105,13 +146,17 @@ static void refusals(const struct world *world, struct session *session)
     read_only.name = PROJECTS;
     session_open_with(world, token, &read_only, &other);
     FAILS(LL_ERR_ACCESS_DENIED, "role", ll_filespace_checkpoint, (other.fs, ERR));
+    FAILS(LL_ERR_ACCESS_DENIED, "role", ll_filespace_gc, (other.fs, &gc, &collected, ERR));
+    collect(other.fs, 1, 0);
     MUST(ll_filespace_fsck(other.fs, NULL, &report, &findings, ERR));
     ll_findings_free(findings);
     session_close(&other);
     read_only.read_only = 1;
     session_open_with(world, world->token, &read_only, &other);
     FAILS(LL_ERR_READ_ONLY, "read-only", ll_filespace_checkpoint, (other.fs, ERR));
+    FAILS(LL_ERR_READ_ONLY, "read-only", ll_filespace_gc, (other.fs, &gc, &collected, ERR));
     OK(ll_filespace_unlink(other.fs, ERR));
+    FAILS(LL_ERR_NOT_LINKED, "", ll_filespace_gc, (other.fs, NULL, &collected, ERR));
     FAILS(LL_ERR_NOT_LINKED, "", ll_filespace_checkpoint, (other.fs, ERR));
     FAILS(LL_ERR_NOT_LINKED, "", ll_filespace_fsck, (other.fs, NULL, &report, &findings, ERR));
     session_close(&other);
@@ -128,6 +173,7 @@ int main(void)
     file_put(session.fs, "/large", LARGE, 7);
     OK(ll_filespace_checkpoint(session.fs, ERR));
     refusals(&world, &session);
+    collects(session.fs);
     session_close(&session);
     /* Anew: a file that a process has open is there for it, removed or not. */
     session_open(&world, &session);

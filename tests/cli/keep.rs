@@ -43,3 +43,25 @@ fn fsck_names_the_files_that_lost_something_and_fails() {
         "{said}"
     );
 }
+
+#[test]
+fn gc_plans_waits_and_deletes() {
+    let world = World::new();
+    fs::write(world.local("large"), noise(1, 700_000)).unwrap();
+    world.ok(["put", &world.arg("large"), "projects:/large"]);
+    world.ok(["rm", "projects:/large"]);
+    let packs = || {
+        let files = files_below(&world.local("ws"));
+        files.iter().filter(|file| file.to_string_lossy().contains("/packs/")).count()
+    };
+    assert!(world.ok(["gc", "projects"]).starts_with("dead_packs: 0\ndead_bytes: 0\nwaiting_packs: 1\n"));
+    let plan: Value =
+        serde_json::from_str(&world.ok(["--json", "gc", "--dry-run", "--grace", "0s", "projects"])).unwrap();
+    assert_eq!((&plan["dead_packs"], &plan["dry_run"]), (&1.into(), &true.into()));
+    assert_eq!(packs(), 1);
+    assert!(world.ok(["gc", "--grace", "0s", "projects"]).starts_with("dead_packs: 1\n"));
+    assert_eq!(packs(), 0);
+    for span in ["1", "d", "-1d", "tomorrow"] {
+        assert!(world.fails(2, ["gc", &format!("--grace={span}"), "projects"]).contains("--grace"), "{span}");
+    }
+}

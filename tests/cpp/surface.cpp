@@ -100,6 +100,8 @@ static void names_and_attributes(lucidlink::filespace& fs) {
     fs.checkpoint();
     const lucidlink::checkup checkup = fs.fsck(false);
     CHECK(checkup.findings.empty() && checkup.report.findings == 0 && checkup.report.checkpoints == 1);
+    const ll_gc_report report = fs.gc(LL_GC_OPTIONS_INIT);
+    CHECK(report.dead_packs == 0 && report.waiting_packs == 0 && report.orphans == 0);
     fs.delete_file("/d/link");
     CHECK(thrown_by([&] { fs.delete_dir("/d"); }).status == LL_ERR_NOT_EMPTY);
     fs.delete_dir("/d/sub");

@@ -108,6 +108,7 @@ fn lost_answers_change_nothing() {
             match random.next_u64() % 60 {
                 // It may fail, which changes nothing.
                 0 => drop(clients[client].fs.link().write_checkpoint()),
+                2 | 3 => drop(clients[client].fs.link().collect(false, Duration::ZERO)),
                 1 => {
                     clients[client] =
                         place.open(seed * 100 + n as u64 * 1000 + 7, 12, Duration::from_secs(30))
@@ -192,6 +193,9 @@ fn what_was_given_up_happens_once_or_never() {
             }
             // An old view would only cost it the slot, and it has no time for a second one.
             let _ = clients[client].fs.link().refresh();
+            if random.next_u64().is_multiple_of(20) {
+                let _ = clients[client].fs.link().collect(false, Duration::ZERO);
+            }
             let outcome = clients[client].call(&call);
             if std::env::var_os("LUCIDLINK_TRACE").is_some() {
                 eprintln!("{n} client {client}: {call:?} -> {outcome:?}");

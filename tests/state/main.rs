@@ -91,7 +91,8 @@ const REFUSALS: [&[u32]; 32] = [
 ];
 
 /// The same of operations with other numbers. `snapshots` tries 29 of Snapshot.
-const MORE: [(usize, &[u32]); 4] = [
+const MORE: [(usize, &[u32]); 5] = [
+    (34, &[12]),                   // ForgetPacks
     (40, &[2, 12]),                // Snapshot
     (41, &[3, 8]),                 // DropSnapshot
     (42, &[5, 9, 12, 13, 17, 30]), // Restore
@@ -202,6 +203,7 @@ fn kind(operation: &Operation) -> Option<usize> {
         Op::DropSnapshot(_) => 41,
         Op::Restore(_) => 42,
         Op::NewGeneration(_) => 44,
+        Op::ForgetPacks(_) => 34,
     })
 }
 

@@ -314,6 +314,20 @@ impl<'a> Commit<'a> {
             Op::DropSnapshot(op) => self.drop_snapshot(op),
             Op::Restore(op) => self.restore(op),
             Op::NewGeneration(op) => self.new_generation(op),
+            Op::ForgetPacks(op) => {
+                refuse_if(op.packs.len() > 4096, Refusal::Invalid)?;
+                for dead in &op.packs {
+                    let id = <[u8; 16]>::try_from(&dead.pack[..]).map_err(|_| Refusal::Invalid)?;
+                    let id = PackId(id);
+                    let began = u64::from(id.session().0);
+                    let is_pinned = |(taken, _): &(u64, String)| began <= *taken && *taken < dead.position;
+                    let is_pinned = self.state.snapshots.keys().any(is_pinned);
+                    if !is_pinned && self.state.dead.remove(&(dead.position, id)) {
+                        self.state.packs.remove(&id);
+                    }
+                }
+                Ok(())
+            }
             Op::AcceptFork(op) => {
                 self.admins_only()?;
                 refuse_if(self.state.fork == 0 || self.state.fork != op.position, Refusal::NotFound)?;

@@ -1,11 +1,11 @@
 //! Random operations, most of which can take effect on the state that a commit has come to.
 
 use bytes::Bytes;
-use lucidlink::ids::{Ino, SessionNo};
+use lucidlink::ids::{Ino, PackId, SessionNo};
 use lucidlink::state::ops::{
-    AcceptFork, Checkpoint, CloseSession, Content, Copy, Create, End, Link, MakeDir, NewIncarnation, NewPack,
-    Op, OpenSession, Punch, Reap, Remove, RemoveXattr, Rename, RevokeMember, SetAttributes, SetMember,
-    SetQuota, SetXattr, Symlink, Truncate,
+    AcceptFork, Checkpoint, CloseSession, Content, Copy, Create, End, ForgetPacks, ForgottenPack, Link,
+    MakeDir, NewIncarnation, NewPack, Op, OpenSession, Punch, Reap, Remove, RemoveXattr, Rename,
+    RevokeMember, SetAttributes, SetMember, SetQuota, SetXattr, Symlink, Truncate,
 };
 use lucidlink::state::value::Kind;
 
@@ -18,7 +18,7 @@ impl Commits {
     pub fn operation(&mut self, commit: &Commit<'_>, packs: &[NewPack]) -> Op {
         let time = self.chance.below(1000) as i64 - 20;
         let crowded = commit.state.nodes.len() > 60;
-        match self.chance.below(174) {
+        match self.chance.below(177) {
             0..12 if !crowded => self.make_dir(commit, time),
             0..28 if !crowded => self.create(commit, time),
             28..31 => Op::Symlink(Symlink {
@@ -91,6 +91,7 @@ impl Commits {
             136..143 => self.restore(commit, packs, time),
             143..146 => self.new_generation(commit),
             146..170 => self.locking(commit),
+            170..173 => self.forget_packs(commit),
             _ if !commit.is_by_admin() => Op::End(End {}),
             _ => Op::OpenSession(OpenSession {}),
         }
@@ -254,6 +255,18 @@ impl Commits {
         };
         let length = if self.chance.once_in(15) { 15 } else { 16 };
         Op::CloseSession(CloseSession { session: Bytes::copy_from_slice(&session.0[..length]), last_k })
+    }
+
+    fn forget_packs(&self, commit: &Commit<'_>) -> Op {
+        let forgotten = |position: u64, id: PackId| {
+            let length = if self.chance.once_in(15) { 15 } else { 16 };
+            ForgottenPack { position, pack: Bytes::copy_from_slice(&id.0[..length]) }
+        };
+        let dead = commit.state.dead.iter().filter(|_| self.chance.once_in(2));
+        let mut packs: Vec<_> = dead.map(|(at, id)| forgotten(*at, *id)).collect();
+        // Not dead, or not at this position.
+        packs.extend(self.chance.of(commit.state.packs.keys().copied()).map(|id| forgotten(1, id)));
+        Op::ForgetPacks(ForgetPacks { packs })
     }
 
     fn new_incarnation(&self, commit: &Commit<'_>) -> Op {

@@ -13,6 +13,7 @@ use lucidlink::ffi::file::{ll_buffer, ll_open_options};
 use lucidlink::ffi::filespace::{ll_position, ll_statistics};
 use lucidlink::ffi::fs::ll_entry;
 use lucidlink::ffi::fsck::{ll_finding, ll_fsck_options, ll_fsck_report};
+use lucidlink::ffi::keep::{LL_GC_NO_GRACE, ll_gc_options, ll_gc_report};
 use lucidlink::ffi::lock::{LL_LOCK_EXCLUSIVE, LL_LOCK_SHARED, ll_lock_options};
 use lucidlink::ffi::snapshot::ll_snapshot_info;
 use lucidlink::ffi::watch::{ll_event, ll_watch_options};
@@ -349,6 +350,16 @@ impl Abi {
 
     pub fn checkpoint(&self, filespace: u64) -> Res<()> {
         call!(self, keep::ll_filespace_checkpoint(filespace => u64))
+    }
+
+    /// Collects what is dead; without a grace if it is 0.
+    pub fn gc(&self, filespace: u64, dry_run: bool, grace_seconds: u64) -> Res<ll_gc_report> {
+        let (mut options, mut report): (ll_gc_options, ll_gc_report) = (sized(), sized());
+        options.dry_run = dry_run.into();
+        options.grace_seconds = if grace_seconds == 0 { LL_GC_NO_GRACE } else { grace_seconds };
+        call!(self, keep::ll_filespace_gc(filespace => u64, &raw const options => *const ll_gc_options,
+            &raw mut report => *mut ll_gc_report))?;
+        Ok(report)
     }
 
     /// Checks a filespace.

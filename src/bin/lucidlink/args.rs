@@ -215,6 +215,11 @@ pub(crate) enum Command {
         #[arg(value_parser = filespace_name)]
         filespace: String,
     },
+    /// Delete what nobody can read any more
+    ///
+    /// Content that was overwritten or deleted longer ago than the grace, by the store's clock, and what writers that
+    /// died have left. The first run leaves a mark from which time counts. With --dry-run nothing is deleted.
+    Gc(Gc),
     /// Check a filespace as a whole: log, signatures, state, checkpoints, counters, and all content
     ///
     /// Each finding is a line: path, offset and length of what is lost in a file, separated by tabs, then the object
@@ -545,10 +550,26 @@ pub(crate) struct Quota {
 }
 
 #[derive(clap::Args)]
+pub(crate) struct Gc {
+    /// Only show what would be deleted
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How long what is dead is kept, for whoever reads an old version of a file: a span such as 7d, 12h or 0s
+    #[arg(long, value_name = "SPAN", default_value = "24h")]
+    pub(crate) grace: String,
+    /// The filespace's name
+    #[arg(value_parser = filespace_name)]
+    pub(crate) filespace: String,
+}
+
+#[derive(clap::Args)]
 pub(crate) struct Fsck {
     /// Do not read content, only what says where it is
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Check what a snapshot has
+    #[arg(long, value_name = "NAME")]
+    pub(crate) snapshot: Option<String>,
     /// The filespace's name
     #[arg(value_parser = filespace_name)]
     pub(crate) filespace: String,

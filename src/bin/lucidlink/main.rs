@@ -78,6 +78,7 @@ fn main() -> ExitCode {
         Command::Restore(restore) => snapshot::restore(common, restore),
         Command::Watch(watch) => watch::watch(common, watch),
         Command::Checkpoint { filespace } => keep::checkpoint(common, filespace),
+        Command::Gc(gc) => keep::gc(common, gc),
         Command::Fsck(fsck) => keep::fsck(common, fsck),
         Command::Xattr(command) => xattr::xattr(common, command),
         Command::Completions { shell } => manual::completions(*shell),

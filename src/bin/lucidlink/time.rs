@@ -33,7 +33,8 @@ pub(crate) fn parse_when(text: &str, now: i64) -> Result<i64, String> {
     })
 }
 
-fn parse_span(text: &str) -> Option<i64> {
+/// Reads a span such as 30d, 12h, 45m, in nanoseconds.
+pub(crate) fn parse_span(text: &str) -> Option<i64> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let seconds = match unit {
         "s" => 1,

@@ -1,6 +1,7 @@
 //! Objects in a bucket. What was put there survives power loss: that is the store's business.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -79,6 +80,29 @@ impl Store for BucketStore {
                 return Ok(own.map(str::to_owned).collect());
             }
         }
+    }
+
+    fn list_aged(&self, prefix: &str, each: &mut dyn FnMut(&str, Duration)) -> Result<(), StoreError> {
+        let folder = self.name(prefix);
+        let mut last: Option<String> = None;
+        loop {
+            let page = self.bucket.list_page(&folder, last.as_deref(), self.bucket.deadline());
+            let page = page.map_err(|e| failed(prefix, e))?;
+            for (key, age) in page.keys.iter().zip(&page.ages) {
+                if let Some(key) = key.strip_prefix(&self.path) {
+                    each(key, *age);
+                }
+            }
+            if page.is_last {
+                return Ok(());
+            }
+            last = page.keys.last().cloned().or(last);
+        }
+    }
+
+    fn delete(&self, key: &str) -> Result<(), StoreError> {
+        let deleted = self.bucket.delete(&self.name(key), self.bucket.deadline());
+        deleted.map_err(|e| failed(key, e))
     }
 
     fn sync(&self, _: &[String]) -> Result<(), StoreError> {

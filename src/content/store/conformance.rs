@@ -36,6 +36,18 @@ pub fn check_in_races(store: &dyn Store, races: usize) {
     store.sync(&["packs/00/aa".to_owned()]).unwrap();
     store.sync_all().unwrap();
 
+    let mut aged = Vec::new();
+    store.list_aged("packs/", &mut |key, age| aged.push((key.to_owned(), age))).unwrap();
+    aged.sort();
+    assert_eq!(aged.iter().map(|(key, _)| &key[..]).collect::<Vec<_>>(), ["packs/00/aa", "packs/00/ab"]);
+    assert!(aged.iter().all(|(_, age)| age.as_secs() < 600), "{aged:?}");
+    store.delete("packs/00/ab").unwrap();
+    store.delete("packs/00/ab").unwrap();
+    assert!(matches!(store.get("packs/00/ab"), Err(StoreError::NotFound { .. })));
+    assert_eq!(store.list("packs/").unwrap(), ["packs/00/aa"]);
+    store.put("packs/00/ab", b"another").unwrap();
+    assert_eq!(&store.get_range("packs/00/ab", 0, 7).unwrap()[..], b"another", "not what was there before");
+
     one_of_many_puts_wins(store, races);
 }
 

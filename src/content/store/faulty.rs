@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -85,6 +86,25 @@ impl Store for FaultyStore {
             return Err(FaultyStore::lost(prefix));
         }
         self.inner.list(prefix)
+    }
+
+    fn list_aged(&self, prefix: &str, each: &mut dyn FnMut(&str, Duration)) -> Result<(), StoreError> {
+        if self.fails() {
+            return Err(FaultyStore::lost(prefix));
+        }
+        self.inner.list_aged(prefix, each)
+    }
+
+    fn delete(&self, key: &str) -> Result<(), StoreError> {
+        if self.fails() {
+            return Err(FaultyStore::lost(key));
+        }
+        self.inner.delete(key)?;
+        if self.fails() { Err(FaultyStore::lost(key)) } else { Ok(()) }
+    }
+
+    fn sweep(&self, age: Duration, remove: bool) -> Result<u64, StoreError> {
+        self.inner.sweep(age, remove)
     }
 
     fn sync(&self, others: &[String]) -> Result<(), StoreError> {

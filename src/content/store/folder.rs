@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -14,6 +15,8 @@ use quick_cache::sync::Cache;
 use super::{Store, StoreError};
 use crate::files;
 
+/// What the names of files begin with that are being written.
+const UNFINISHED: &str = ".put-";
 /// Files kept open for reading.
 const OPEN_FILES: usize = 64;
 /// Files that wait to be synced at most; more are synced at once.
@@ -103,6 +106,47 @@ impl FolderStore {
         }
     }
 
+    /// The files below a folder whose names are wanted, by key; into folders with a dot it does not go.
+    fn walk(&self, prefix: &str, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>, StoreError> {
+        let mut keys = Vec::new();
+        let mut pending = vec![prefix.to_owned()];
+        while let Some(folder) = pending.pop() {
+            let entries = match std::fs::read_dir(self.path(&folder)) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries.map_err(|e| StoreError::io(&folder, e))?,
+            };
+            for entry in entries {
+                let entry = entry.map_err(|e| StoreError::io(&folder, e))?;
+                let name = entry.file_name();
+                let Some(name) = name.to_str() else { continue };
+                match entry.file_type().map_err(|e| StoreError::io(&folder, e))?.is_dir() {
+                    true if !name.starts_with('.') => pending.push(format!("{folder}{name}/")),
+                    false if wanted(name) => keys.push(format!("{folder}{name}")),
+                    _ => {}
+                }
+            }
+        }
+        Ok(keys)
+    }
+
+    /// What time it is where the files get theirs; none if there is no folder yet.
+    fn now(&self) -> Result<Option<SystemTime>, StoreError> {
+        let made = new_file(&self.root).and_then(|file| file.as_file().metadata()?.modified());
+        match made {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            made => made.map(Some).map_err(|e| StoreError::io("", e)),
+        }
+    }
+
+    /// How long a file has been there; none if it is gone.
+    fn age(&self, key: &str, now: SystemTime) -> Result<Option<Duration>, StoreError> {
+        match std::fs::metadata(self.path(key)).and_then(|metadata| metadata.modified()) {
+            Ok(since) => Ok(Some(now.duration_since(since).unwrap_or_default())),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(StoreError::io(key, e)),
+        }
+    }
+
     fn opened(&self, key: &str) -> io::Result<Arc<File>> {
         self.open.get_or_insert_with(key, || files::open_to_read(&self.path(key)).map(Arc::new))
     }
@@ -125,7 +169,7 @@ impl FolderStore {
 fn new_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     // Not `tempfile_in`, whose errors hide the number of the system's.
     let open = |path: &Path| OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    tempfile::Builder::new().prefix(".put-").make_in(folder, open)
+    tempfile::Builder::new().prefix(UNFINISHED).make_in(folder, open)
 }
 
 impl Store for FolderStore {
@@ -162,24 +206,39 @@ impl Store for FolderStore {
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        let mut keys = Vec::new();
-        let mut pending = vec![prefix.to_owned()];
-        while let Some(folder) = pending.pop() {
-            let entries = match std::fs::read_dir(self.path(&folder)) {
-                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-                entries => entries.map_err(|e| StoreError::io(&folder, e))?,
-            };
-            for entry in entries {
-                let entry = entry.map_err(|e| StoreError::io(&folder, e))?;
-                let name = entry.file_name();
-                let Some(name) = name.to_str().filter(|n| !n.starts_with('.')) else { continue };
-                match entry.file_type().map_err(|e| StoreError::io(&folder, e))?.is_dir() {
-                    true => pending.push(format!("{folder}{name}/")),
-                    false => keys.push(format!("{folder}{name}")),
+        self.walk(prefix, |name| !name.starts_with('.'))
+    }
+
+    fn list_aged(&self, prefix: &str, each: &mut dyn FnMut(&str, Duration)) -> Result<(), StoreError> {
+        let Some(now) = self.now()? else { return Ok(()) };
+        for key in self.list(prefix)? {
+            if let Some(age) = self.age(&key, now)? {
+                each(&key, age);
+            }
+        }
+        Ok(())
+    }
+
+    fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.open.remove(key);
+        match std::fs::remove_file(self.path(key)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(StoreError::io(key, e)),
+            _ => Ok(()),
+        }
+    }
+
+    fn sweep(&self, age: Duration, remove: bool) -> Result<u64, StoreError> {
+        let Some(now) = self.now()? else { return Ok(0) };
+        let mut found = 0;
+        for key in self.walk("", |name| name.starts_with(UNFINISHED))? {
+            if self.age(&key, now)?.is_some_and(|there| there >= age) {
+                found += 1;
+                if remove {
+                    self.delete(&key)?;
                 }
             }
         }
-        Ok(keys)
+        Ok(found)
     }
 
     fn sync(&self, others: &[String]) -> Result<(), StoreError> {

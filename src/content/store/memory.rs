@@ -1,6 +1,7 @@
 //! Objects in memory.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -53,6 +54,17 @@ impl Store for MemoryStore {
 
     fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         Ok(self.0.lock().keys().filter(|k| k.starts_with(prefix)).cloned().collect())
+    }
+
+    /// It has no clock.
+    fn list_aged(&self, prefix: &str, each: &mut dyn FnMut(&str, Duration)) -> Result<(), StoreError> {
+        self.list(prefix)?.iter().for_each(|key| each(key, Duration::ZERO));
+        Ok(())
+    }
+
+    fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.lose(key);
+        Ok(())
     }
 
     fn sync(&self, _: &[String]) -> Result<(), StoreError> {

@@ -14,6 +14,8 @@ pub mod folder;
 #[doc(hidden)]
 pub mod memory;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::bucket::BucketError;
@@ -44,6 +46,19 @@ pub trait Store: Send + Sync {
 
     /// The keys that start with `prefix`, which ends in `/`; in no order.
     fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError>;
+
+    /// Goes over the keys that start with `prefix`, which ends in `/`, in no order, with how long each object has been
+    /// there by the store's own clock; zero if the store does not say.
+    fn list_aged(&self, prefix: &str, each: &mut dyn FnMut(&str, Duration)) -> Result<(), StoreError>;
+
+    /// Removes an object; that there is none is no error. Nothing but collection may do this.
+    fn delete(&self, key: &str) -> Result<(), StoreError>;
+
+    /// Finds what writers that died left of objects that were never whole, if it is as old as this, and removes it if
+    /// that is wanted; how many there were.
+    fn sweep(&self, _age: Duration, _remove: bool) -> Result<u64, StoreError> {
+        Ok(0)
+    }
 
     /// Makes everything that was put through this object survive power loss, and these other objects.
     fn sync(&self, others: &[String]) -> Result<(), StoreError>;

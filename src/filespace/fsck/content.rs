@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 
 use super::{Frozen, Fsck, Lost, damage, decode};
-use crate::content::pack::{IndexEntry, fetch_index, open_block, pack_key};
+use crate::content::pack::{IndexEntry, MAX_PACK, fetch_index, open_block, pack_key};
 use crate::crypto::seal::ObjectKey;
 use crate::error::{Error, Result, Status};
 use crate::filespace::{pack_object_key, payload_key};
@@ -18,8 +18,10 @@ use crate::state::value::Pack;
 /// Packs that are checked at the same time: as many as have so many blocks together, each counted as `PACK` more.
 const UNITS: usize = 1 << 20;
 const PACK: usize = 16;
-/// Bytes of a pack fetched at once.
+/// About how many bytes of a pack are fetched at once.
 const FETCH: u64 = 4 << 20;
+/// And at most: a block of 4 MiB more, with what sealing adds to it.
+const MAX_STORED: u64 = (8 << 20) + 1024;
 
 /// A pack while the extents in it are looked at.
 struct Checked {
@@ -145,12 +147,14 @@ impl Fsck<'_> {
         let mut bad = BTreeMap::new();
         let (mut first, store) = (0, self.link.store().clone());
         while let Some(start) = index.get(first).map(|entry| entry.offset) {
-            let run = index[first..].iter().take_while(|e| {
-                e.offset.checked_sub(start).is_some_and(|before| before + u64::from(e.length) <= FETCH)
+            let is_near = |e: &&IndexEntry| e.offset >= start && e.offset - start <= FETCH;
+            let run = index[first..].iter().take_while(is_near).take_while(|e| {
+                let end = e.offset - start + u64::from(e.length);
+                end <= MAX_STORED && start.checked_add(end).is_some_and(|end| end <= pack.record.size)
             });
             let run: Vec<&IndexEntry> = run.collect();
-            // One that is larger than what is fetched at once has no place in this version.
-            let Some(end) = run.last().map(|e| e.offset + u64::from(e.length)) else {
+            // One that is larger than a block can be, or behind the end of the pack.
+            let Some(end) = run.iter().map(|e| e.offset + u64::from(e.length)).max() else {
                 bad.insert(first as u32, false);
                 first += 1;
                 continue;
@@ -215,10 +219,11 @@ impl Fsck<'_> {
         if pack.lost.is_some() {
             return Ok(pack.lost.clone());
         }
-        let number = extent.block + nth as u32;
-        let damaged = || Ok(Some(format!("block {number} is damaged")));
-        let misplaced = || Ok(Some(format!("block {number} is not where the file has it")));
-        let Some((offset, length)) = extent.stored(nth as usize) else { return misplaced() };
+        let number = extent.block.saturating_add(nth as u32);
+        let damaged = || Ok(Some("a block of it is damaged".to_owned()));
+        let misplaced = || Ok(Some("a block of it is not where the file has it".to_owned()));
+        let place = extent.stored(nth as usize).filter(|(offset, _)| *offset <= MAX_PACK);
+        let Some((offset, length)) = place else { return misplaced() };
         // Bytes that the extent needs of it: all but the last are full.
         let rest = u64::from(extent.skip) + extent.length - nth * u64::from(extent.block_length);
         let needed = rest.min(extent.block_length.into());

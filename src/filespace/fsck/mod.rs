@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::collect::pack_of;
 use super::link::Link;
 use crate::error::{Error, Result, Status};
 use crate::ids::{Ino, Seq};
@@ -119,7 +120,26 @@ impl Link {
         if let Some(error) = fsck.check_state(&state)? {
             fsck.checkup.note("state", error);
         }
-        Ok(fsck.checkup)
+        let mut checkup = fsck.checkup;
+        self.forget_collected(&mut checkup)?;
+        Ok(checkup)
+    }
+}
+
+impl Link {
+    /// What is wrong with a pack that died meanwhile hurts nobody: most often it was collected.
+    fn forget_collected(&self, checkup: &mut Checkup) -> Result<()> {
+        let objects: BTreeSet<&str> = checkup.findings.iter().map(|finding| &finding.object[..]).collect();
+        let mut dead = BTreeSet::new();
+        for object in objects {
+            if let Some(id) = pack_of(object)
+                && self.is_gone(id)?
+            {
+                dead.insert(object.to_owned());
+            }
+        }
+        checkup.findings.retain(|finding| !dead.contains(&finding.object));
+        Ok(())
     }
 }
 

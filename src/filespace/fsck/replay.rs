@@ -1,7 +1,7 @@
 //! The state built anew from the log, and compared: with the checkpoints on the way, with what each commit says of it,
 //! and with this link's.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,7 +18,9 @@ use crate::log::envelope::SlotView;
 use crate::state::hash::StateHash;
 use crate::state::part::{PartIndex, PartRef, Parts, SortedBlock};
 use crate::state::replica::{Replica, Snapshot};
-use crate::state::value::CheckpointRecord;
+use crate::state::snapshots::snapshots;
+use crate::state::source::between;
+use crate::state::value::{CheckpointRecord, SnapshotRecord};
 use crate::state::{Changes, key};
 
 /// Slots read at once, and about how many bytes.
@@ -73,23 +75,29 @@ impl<'a> Fsck<'a> {
             }
         }
         let whole = self.follow(&mut replay, own.position)?;
-        self.check_last_checkpoint(&replay, &own)?;
-        if !whole {
-            let parts = own.parts().clone();
-            return Ok(Frozen { link, state: Box::new(own), parts });
-        }
-        let rebuilt = &replay.replica;
-        if (rebuilt.chain(), rebuilt.state_hash()) != (own.chain(), own.hash) {
+        let (position, chain, hash) = (own.position, own.chain(), own.hash);
+        let rebuilt = (replay.replica.chain(), replay.replica.state_hash());
+        if whole && rebuilt != (chain, hash) {
             let what = match replay.first_fork {
                 Some(at) => {
                     format!("it was changed before position {at}: what its author saw was another log")
                 }
-                None => format!("it gives another state at position {} than this link has", own.position),
+                None => format!("it gives another state at position {position} than this link has"),
             };
             self.checkup.note("log", what);
         }
-        let parts = rebuilt.parts();
-        Ok(Frozen { link, state: Box::new(replay.replica), parts })
+        let state = match whole {
+            true => {
+                let (parts, birth) = (replay.replica.parts(), link.genesis.birth()?);
+                let state = std::mem::replace(&mut replay.replica, Replica::new(&birth));
+                Frozen { link, state: Box::new(state), parts }
+            }
+            false => Frozen { link, parts: own.parts().clone(), state: Box::new(own) },
+        };
+        if let Err(error) = self.check_last_checkpoints(&replay, &state) {
+            self.checkup.note("state", damage(error)?);
+        }
+        Ok(state)
     }
 
     /// Applies slots up to a position, around those that are damaged if a checkpoint leads there; false if none does.
@@ -228,14 +236,20 @@ impl<'a> Fsck<'a> {
     /// Sets the state apart where a checkpoint may be; checks the checkpoint that a slot has announced, and goes on from
     /// it, so that less is kept in memory.
     fn checkpoints(&mut self, replay: &mut Replay, changes: &Changes) -> Result<()> {
+        let mut announced = snapshots_given(changes)?;
         if let Some(Some(value)) = changes.entries.get(&key::checkpoint()[..]) {
             let record: CheckpointRecord = super::decode(value)?;
+            // The same may be for a snapshot too.
+            announced.retain(|given| *given != record);
             if let Some(parts) = self.check_checkpoint(replay, &record)?
                 && let Some(frozen) = replay.frozen.take_if(|f| f.position.0 == record.position)
             {
                 replay.replica.rebase(&frozen, parts);
             }
             replay.accepted = Some(record);
+        }
+        for record in announced {
+            self.check_checkpoint(replay, &record)?;
         }
         if replay.listed.contains_key(&replay.replica.position()) {
             replay.frozen = Some(replay.replica.freeze());
@@ -283,13 +297,23 @@ impl<'a> Fsck<'a> {
         }
     }
 
-    /// The last accepted one must be there: newcomers start from it.
-    fn check_last_checkpoint(&mut self, replay: &Replay, own: &Snapshot) -> Result<()> {
-        let Some(record) = &replay.accepted else { return Ok(()) };
-        let name = name_of(record);
-        let is_there = replay.listed.values().flatten().any(|listed| *listed == name);
-        if !is_there && record.position <= own.position.0 {
-            self.checkup.note(name, "it is missing");
+    /// The last accepted one must be there: newcomers start from it. So must those of snapshots.
+    fn check_last_checkpoints(&mut self, replay: &Replay, state: &Frozen<'_>) -> Result<()> {
+        let record = |taken: crate::state::snapshots::Snapshot| {
+            let (manifest, hash) = taken.checkpoint?;
+            Some(CheckpointRecord {
+                position: taken.position.0,
+                manifest: Bytes::copy_from_slice(&manifest.0),
+                manifest_hash: Bytes::copy_from_slice(&hash.0),
+            })
+        };
+        let of_snapshots = state.read(snapshots)?.into_iter().filter_map(record);
+        let needed: BTreeSet<String> =
+            replay.accepted.iter().cloned().chain(of_snapshots).map(|record| name_of(&record)).collect();
+        for name in needed {
+            if !replay.listed.values().flatten().any(|listed| *listed == name) {
+                self.checkup.note(name, "it is missing");
+            }
         }
         Ok(())
     }
@@ -356,6 +380,20 @@ impl<'a> Fsck<'a> {
         }
         Ok(sum)
     }
+}
+
+/// The checkpoints that a slot has given to snapshots.
+fn snapshots_given(changes: &Changes) -> Result<Vec<CheckpointRecord>> {
+    let mut given = Vec::new();
+    for (key, value) in between(&changes.entries, b"N", b"O") {
+        let (Some((at, _)), Some(value)) = (key::snapshot_parts(key), value) else { continue };
+        let SnapshotRecord { manifest, manifest_hash, .. } = super::decode(value)?;
+        let record = CheckpointRecord { position: at.0, manifest, manifest_hash };
+        if !record.manifest.is_empty() && !given.contains(&record) {
+            given.push(record);
+        }
+    }
+    Ok(given)
 }
 
 /// The position in the name of a checkpoint.

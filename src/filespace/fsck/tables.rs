@@ -56,18 +56,15 @@ impl Fsck<'_> {
 
     /// Each name leads to what it says.
     fn check_names(&mut self, state: &Frozen<'_>) -> Result<()> {
-        let mut wrong = Vec::new();
+        let checkup = &mut self.checkup;
         each::<Dentry>(state, b'D', |key, dentry| {
             let inode = state.read(|state| state.inode(dentry.ino()))?;
             if inode.is_none_or(|inode| inode.kind != dentry.kind) {
-                wrong.push(key::dentry_name(key).unwrap_or_default().to_owned());
+                let name = key::dentry_name(key).unwrap_or_default();
+                checkup.note("state", format!("the name {name:?} does not lead to what it says"));
             }
             Ok(())
-        })?;
-        for name in wrong {
-            self.checkup.note("state", format!("the name {name:?} does not lead to what it says"));
-        }
-        Ok(())
+        })
     }
 }
 
