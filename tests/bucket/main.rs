@@ -11,12 +11,12 @@ mod conformance;
 mod counts;
 mod credentials;
 mod faults;
-#[path = "../support/loopback.rs"]
-mod loopback;
 mod files;
 #[path = "../model/linked.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod linked;
+#[path = "../support/loopback.rs"]
+mod loopback;
 #[path = "../model/model.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod model;

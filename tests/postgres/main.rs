@@ -9,13 +9,13 @@ mod abi;
 mod call;
 mod conformance;
 mod faults;
-#[path = "../support/loopback.rs"]
-mod loopback;
 #[path = "../bucket/files.rs"]
 mod files;
 #[path = "../model/linked.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod linked;
+#[path = "../support/loopback.rs"]
+mod loopback;
 #[path = "../model/model.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod model;
