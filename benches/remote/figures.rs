@@ -85,9 +85,9 @@ impl Place {
         let mut config = Config::default();
         config.set("daemon.allow_multiple", "true").unwrap();
         config.set("workspace.url", &self.url).unwrap();
-        config.set("s3.endpoint", &seaweed_endpoint()).unwrap();
-        config.set("s3.access_key_id", seaweed::ACCESS_KEY).unwrap();
-        config.set("s3.secret_access_key", seaweed::SECRET_KEY).unwrap();
+        for (key, value) in seaweed::configuration(&seaweed_endpoint()) {
+            config.set(key, &value).unwrap();
+        }
         if let Some(log) = &self.log {
             config.set("log.url", log).unwrap();
         }

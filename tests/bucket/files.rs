@@ -5,20 +5,15 @@ use std::rc::Rc;
 use crate::abi::Abi;
 use crate::linked::Place;
 use crate::run::{number, run};
+use crate::server;
 use crate::world::WORLD;
 
 /// A new filespace of the shared workspace.
 pub(crate) fn place(name: &str) -> Place {
     WORLD.ok(&["filespace", "create", name]);
-    let endpoint = crate::seaweed::endpoint();
-    let more = crate::more_settings();
-    let mut settings = vec![
-        ("daemon.allow_multiple", "true"),
-        ("s3.access_key_id", crate::seaweed::ACCESS_KEY),
-        ("s3.endpoint", &endpoint),
-        ("s3.secret_access_key", crate::seaweed::SECRET_KEY),
-        ("workspace.url", &WORLD.url),
-    ];
+    let (server, more) = (server::configuration(&server::endpoint()), crate::more_settings());
+    let mut settings = vec![("daemon.allow_multiple", "true"), ("workspace.url", &WORLD.url)];
+    settings.extend(server.iter().map(|(key, value)| (*key, &value[..])));
     settings.extend(more.iter().map(|(key, value)| (*key, &value[..])));
     Place::new(&settings, &WORLD.token, name)
 }
