@@ -153,7 +153,7 @@ impl Judge<'_> {
         self.cut(ino, 0, u64::MAX)
     }
 
-    fn content_target(&self, number: u64) -> Result<(Ino, Inode), Failure> {
+    pub(super) fn content_target(&self, number: u64) -> Result<(Ino, Inode), Failure> {
         let ino = self.redirected(Ino(number));
         let inode = self.scratch.inode(ino)?.ok_or(Refusal::Deleted)?;
         match inode.kind() {

@@ -1,7 +1,7 @@
 //! The keys of the state: one letter for the table, then its parts, big-endian so that byte order is
 //! the order that scans want.
 
-use crate::ids::{Incarnation, Ino, KeyId, PackId, Seq, SessionId};
+use crate::ids::{Incarnation, Ino, KeyId, PackId, Seq, SessionId, SessionNo};
 
 /// An encoded key.
 pub type Key = Vec<u8>;
@@ -74,6 +74,11 @@ pub fn generation(number: u32) -> Key {
 /// An inode: [`Inode`](super::value::Inode).
 pub fn inode(ino: Ino) -> Key {
     prefix(b'I', ino.0)
+}
+
+/// Locks of a file and requests for them: [`FileLocks`](super::locks::FileLocks).
+pub fn locks(ino: Ino) -> Key {
+    prefix(b'K', ino.0)
 }
 
 /// A life of the log that is over: [`PastLife`](super::value::PastLife).
@@ -149,6 +154,27 @@ pub fn session_id(key: &[u8]) -> Option<SessionId> {
     SessionId::from_slice(key.get(1..)?)
 }
 
+/// A file in which a session has locks or waits for some: empty values.
+pub fn locked_by(session: SessionNo, ino: Ino) -> Key {
+    let mut key = session_files(session);
+    key.extend_from_slice(&ino.0.to_be_bytes());
+    key
+}
+
+/// Every file in which a session has locks or waits for some, as a range.
+pub fn locked_files(session: SessionNo) -> (Key, Key) {
+    let to = match session.0.checked_add(1) {
+        Some(next) => session_files(SessionNo(next)),
+        None => vec![b'W' + 1],
+    };
+    (session_files(session), to)
+}
+
+/// The file in a key that [`locked_by`] made.
+pub fn locked_file(key: &[u8]) -> Option<Ino> {
+    Some(Ino(u64::from_be_bytes(key.get(5..)?.try_into().ok()?)))
+}
+
 /// A range of a file, by its *end*: [`Extent`](super::ops::Extent). So the extent that covers a byte is
 /// the first one behind it, and no scan ever goes backwards.
 pub fn extent(ino: Ino, end: u64) -> Key {
@@ -184,6 +210,13 @@ pub fn xattrs(ino: Ino) -> (Key, Key) {
 /// The name in a key that [`xattr`] made.
 pub fn xattr_name(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(key.get(9..)?).ok()
+}
+
+fn session_files(session: SessionNo) -> Key {
+    let mut key = Vec::with_capacity(13);
+    key.push(b'W');
+    key.extend_from_slice(&session.0.to_be_bytes());
+    key
 }
 
 fn prefix(table: u8, number: u64) -> Key {

@@ -4,8 +4,8 @@
 //! - [`key`], [`value`]: what the state consists of.
 //! - [`source`]: reading it, layer over layer.
 //! - [`apply`]: judging a commit; `tree` judges names, [`extents`] content, [`xattrs`] extended attributes, [`copy`]
-//!   copies, `sessions` what ends, [`snapshots`] snapshots and what is restored from them, [`generations`] keys.
-//!   [`events`] says what a commit did to the tree.
+//!   copies, [`locks`] locks, `sessions` what ends, [`snapshots`] snapshots and what is restored from them,
+//!   [`generations`] keys. [`events`] says what a commit did to the tree.
 //! - [`replica`]: the state at a position, in memory, on top of the parts of a checkpoint.
 //!   `hot` holds what was read or written lately.
 //! - [`part`]: sorted parts, the form in which a checkpoint stores the state.
@@ -19,6 +19,7 @@ pub mod generations;
 pub mod hash;
 mod hot;
 pub mod key;
+pub mod locks;
 pub mod ops;
 pub mod part;
 pub mod replica;
@@ -82,6 +83,14 @@ pub enum Refusal {
     TooFragmented = 20,
     /// The log has a fork that no admin has accepted.
     Forked = 21,
+    /// Another owner has a lock that conflicts, and the author does not want to wait.
+    Locked = 22,
+    /// Waiting would never end: somebody on whom it depends waits for the author's owner.
+    Deadlock = 23,
+    /// The session has lost the locks that the transaction relies on.
+    LockLost = 24,
+    /// The file would have more locks and requests than one may have.
+    TooManyLocks = 25,
     /// There are as many snapshots as there may be.
     TooManySnapshots = 29,
     /// The content is in a pack that is dead by now.
@@ -93,7 +102,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    const ALL: [Refusal; 25] = [
+    const ALL: [Refusal; 29] = [
         Refusal::StalePath,
         Refusal::Exists,
         Refusal::NotFound,
@@ -115,6 +124,10 @@ impl Refusal {
         Refusal::TooManyAttributes,
         Refusal::TooFragmented,
         Refusal::Forked,
+        Refusal::Locked,
+        Refusal::Deadlock,
+        Refusal::LockLost,
+        Refusal::TooManyLocks,
         Refusal::TooManySnapshots,
         Refusal::ContentGone,
         Refusal::WrongMembers,
@@ -138,10 +151,16 @@ impl Refusal {
             Refusal::Denied | Refusal::LastAdmin => Status::AccessDenied,
             Refusal::Deleted => Status::Deleted,
             Refusal::TooLarge | Refusal::TooFragmented => Status::FileTooLarge,
-            Refusal::OverQuota | Refusal::TooManyAttributes | Refusal::TooManySnapshots => Status::NoSpace,
+            Refusal::OverQuota
+            | Refusal::TooManyAttributes
+            | Refusal::TooManyLocks
+            | Refusal::TooManySnapshots => Status::NoSpace,
             Refusal::ContentGone => Status::Stale,
             Refusal::NoAttribute => Status::NoAttribute,
             Refusal::Forked => Status::LogForked,
+            Refusal::Locked => Status::Locked,
+            Refusal::Deadlock => Status::Deadlock,
+            Refusal::LockLost => Status::LockLost,
             Refusal::BadInode
             | Refusal::DeadPack
             | Refusal::Invalid

@@ -102,6 +102,9 @@ impl Transaction {
                 Op::SetXattr(op) => change(&mut op.ino),
                 Op::RemoveXattr(op) => change(&mut op.ino),
                 Op::Copy(op) => [&mut op.from, &mut op.parent].into_iter().for_each(change),
+                Op::Lock(op) => change(&mut op.ino),
+                Op::Unlock(op) => change(&mut op.ino),
+                Op::Withdraw(op) => change(&mut op.ino),
                 Op::SetMember(_)
                 | Op::SetQuota(_)
                 | Op::RevokeMember(_)
@@ -110,6 +113,8 @@ impl Transaction {
                 | Op::OpenSession(_)
                 | Op::NewIncarnation(_)
                 | Op::AcceptFork(_)
+                | Op::DropLocks(_)
+                | Op::Guard(_)
                 | Op::Snapshot(_)
                 | Op::DropSnapshot(_)
                 | Op::NewGeneration(_)
@@ -163,7 +168,7 @@ pub struct Operation {
     /// Which one; absent in no valid body.
     #[prost(
         oneof = "Op",
-        tags = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,40,41,42,44"
+        tags = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,40,41,42,44"
     )]
     pub op: Option<Op>,
 }
@@ -252,6 +257,21 @@ pub enum Op {
     /// What is behind a fork is trusted again. Admins only.
     #[prost(message, tag = "27")]
     AcceptFork(AcceptFork),
+    /// Locks a range of a file, or waits for it.
+    #[prost(message, tag = "28")]
+    Lock(Lock),
+    /// Gives a range of a file up.
+    #[prost(message, tag = "29")]
+    Unlock(Unlock),
+    /// Takes back a request that waits.
+    #[prost(message, tag = "30")]
+    Withdraw(Withdraw),
+    /// Takes a session's locks away; void if it went on meanwhile.
+    #[prost(message, tag = "31")]
+    DropLocks(DropLocks),
+    /// The author's session must not have lost its locks since then.
+    #[prost(message, tag = "32")]
+    Guard(Guard),
     /// Gives the state as it is behind this commit a name.
     #[prost(message, tag = "40")]
     Snapshot(Snapshot),
@@ -559,6 +579,76 @@ pub struct CloseSession {
     /// The last commit of it that the author knows (its own closing commit included).
     #[prost(uint64, tag = "2")]
     pub last_k: u64,
+}
+
+/// See [`Op::Lock`]. The owner is the author's session and a number that stands for one open file of it.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct Lock {
+    /// The file.
+    #[prost(uint64, tag = "1")]
+    pub ino: u64,
+    /// The open file that gets the lock.
+    #[prost(uint64, tag = "2")]
+    pub owner: u64,
+    /// Where the range starts.
+    #[prost(uint64, tag = "3")]
+    pub start: u64,
+    /// Where it ends; 2^64-1: with the file, however long that gets.
+    #[prost(uint64, tag = "4")]
+    pub end: u64,
+    /// Nobody else has a lock of any byte of it; otherwise others may share it.
+    #[prost(bool, tag = "5")]
+    pub exclusive: bool,
+    /// If it cannot be had now, the request waits; otherwise it is refused.
+    #[prost(bool, tag = "6")]
+    pub wait: bool,
+}
+
+/// See [`Op::Unlock`].
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct Unlock {
+    /// The file.
+    #[prost(uint64, tag = "1")]
+    pub ino: u64,
+    /// The open file.
+    #[prost(uint64, tag = "2")]
+    pub owner: u64,
+    /// Where the range starts.
+    #[prost(uint64, tag = "3")]
+    pub start: u64,
+    /// Where it ends.
+    #[prost(uint64, tag = "4")]
+    pub end: u64,
+}
+
+/// See [`Op::Withdraw`].
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct Withdraw {
+    /// The file.
+    #[prost(uint64, tag = "1")]
+    pub ino: u64,
+    /// The open file whose request it is.
+    #[prost(uint64, tag = "2")]
+    pub owner: u64,
+}
+
+/// See [`Op::DropLocks`].
+#[derive(Clone, PartialEq, Message)]
+pub struct DropLocks {
+    /// The session's id; 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub session: Bytes,
+    /// The last commit of it that the author knows (this one included, if it is the author's own).
+    #[prost(uint64, tag = "2")]
+    pub last_k: u64,
+}
+
+/// See [`Op::Guard`].
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct Guard {
+    /// The position where the first of the locks was asked for that the rest of the transaction relies on.
+    #[prost(uint64, tag = "1")]
+    pub since: u64,
 }
 
 /// See [`Op::Checkpoint`].

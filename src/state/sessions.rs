@@ -12,21 +12,28 @@ use crate::ids::{Incarnation, Seq, SessionId, SessionNo};
 
 impl Judge<'_> {
     pub(super) fn close_session(&mut self, op: &ops::CloseSession) -> Result<(), Failure> {
-        let id = op.session.session().ok_or(Refusal::Invalid)?;
-        let own = id == self.envelope.session;
-        // A session that closes itself names the commit that does so, which is not recorded yet.
-        let expected = op.last_k.checked_sub(u64::from(own)).ok_or(Refusal::Invalid)?;
-        let session = self.scratch.session(id)?.ok_or(Refusal::NotFound)?;
-        if session.closed || session.last_k != expected {
-            return Err(Refusal::SessionMoved.into());
-        }
-        self.close(id, session);
-        Ok(())
+        let (id, session) = self.silent_session(&op.session, op.last_k)?;
+        Ok(self.close(id, session)?)
     }
 
-    fn close(&mut self, id: SessionId, session: Session) {
+    /// A session that is open, and whose last commit is the one that the author knows.
+    pub(super) fn silent_session(&self, id: &Bytes, last_k: u64) -> Result<(SessionId, Session), Failure> {
+        let id = id.session().ok_or(Refusal::Invalid)?;
+        let own = id == self.envelope.session;
+        // A session that names itself names the commit that does so, which is not recorded yet.
+        let expected = last_k.checked_sub(u64::from(own)).ok_or(Refusal::Invalid)?;
+        let session = self.scratch.session(id)?.ok_or(Refusal::NotFound)?;
+        match session.closed || session.last_k != expected {
+            true => Err(Refusal::SessionMoved.into()),
+            false => Ok((id, session)),
+        }
+    }
+
+    fn close(&mut self, id: SessionId, session: Session) -> Result<(), Stop> {
+        self.release_all(session.number())?;
         self.scratch.put_message(key::session(id), &Session { closed: true, ..session });
         self.scratch.put(key::expiry(self.at, id), Vec::new());
+        Ok(())
     }
 
     /// The log lost what was behind `survived`. Who wrote before that is gone; what they sealed is void from now on.
@@ -46,7 +53,7 @@ impl Judge<'_> {
         self.scratch.put_message(key::header(), &header);
         for (id, session) in open_sessions(&self.scratch)? {
             if is_gone(session.number()) {
-                self.close(id, session);
+                self.close(id, session)?;
             }
         }
         Ok(())

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::key::{self, Key};
+use super::locks::FileLocks;
 use super::ops::Extent;
 use super::value::{Counters, Dentry, GenerationRecord, Header, Inode, Member, Pack, PastLife, Session};
 use crate::ids::{Incarnation, Ino, KeyId, PackId, PartId, SessionId};
@@ -163,6 +164,11 @@ pub trait Tables: Source {
     /// A session.
     fn session(&self, id: SessionId) -> Result<Option<Session>, Stop> {
         self.message(&key::session(id), "session")
+    }
+
+    /// The locks of a file.
+    fn locks(&self, ino: Ino) -> Result<FileLocks, Stop> {
+        Ok(self.message(&key::locks(ino), "locks")?.unwrap_or_default())
     }
 
     /// A pack.

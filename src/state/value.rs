@@ -276,6 +276,9 @@ pub struct Session {
     /// Whether it ended.
     #[prost(bool, tag = "6")]
     pub closed: bool,
+    /// The position where its locks were taken away last; 0: never.
+    #[prost(uint64, tag = "7")]
+    pub dropped: u64,
 }
 
 impl Session {

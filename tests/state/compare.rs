@@ -94,6 +94,12 @@ impl State {
             let live = live.get(id).copied().unwrap_or_default();
             put(key::pack(*id), Pack { live, ..pack.clone() }.encode_to_vec());
         }
+        for (ino, cells) in &self.locks {
+            put(key::locks(Ino(*ino)), cells.ranges().encode_to_vec());
+            for session in cells.sessions() {
+                put(key::locked_by(lucidlink::ids::SessionNo(session), Ino(*ino)), Vec::new());
+            }
+        }
         let seq = lucidlink::ids::Seq;
         self.members.iter().for_each(|(id, member)| put(key::member(*id), member.encode_to_vec()));
         self.sessions.iter().for_each(|(id, session)| put(key::session(*id), session.encode_to_vec()));

@@ -79,7 +79,7 @@ impl State {
 
 impl Commit<'_> {
     pub fn replace(&mut self, op: &Content) -> Judged {
-        let ino = self.file(op.ino)?;
+        let ino = self.file_with_content(op.ino)?;
         let last = op.extents.last().map_or(0, end);
         refuse_if(op.size > MAX_SIZE || last > u128::from(op.size), Refusal::TooLarge)?;
         self.state.node(ino).cells.clear();
@@ -89,7 +89,7 @@ impl Commit<'_> {
     }
 
     pub fn restore(&mut self, op: &Content) -> Judged {
-        let ino = self.file(op.ino)?;
+        let ino = self.file_with_content(op.ino)?;
         let last = op.extents.last().map_or(0, end);
         refuse_if(op.size > MAX_SIZE || last > u128::from(op.size), Refusal::TooLarge)?;
         self.state.node(ino).cells.clear();
@@ -99,7 +99,7 @@ impl Commit<'_> {
     }
 
     pub fn write(&mut self, op: &Content) -> Judged {
-        let ino = self.file(op.ino)?;
+        let ino = self.file_with_content(op.ino)?;
         for extent in &op.extents {
             let range = extent.offset..extent.offset.saturating_add(extent.length);
             self.state.node(ino).cells.retain(|offset, _| !range.contains(offset));
@@ -111,7 +111,7 @@ impl Commit<'_> {
     }
 
     pub fn append(&mut self, op: &Content) -> Judged<u64> {
-        let ino = self.file(op.ino)?;
+        let ino = self.file_with_content(op.ino)?;
         let start = self.state.nodes[&ino].inode.size;
         let end = self.place(ino, &op.extents, start, false)?;
         self.resize(ino, start + end, op.time);
@@ -119,7 +119,7 @@ impl Commit<'_> {
     }
 
     pub fn truncate(&mut self, op: &Truncate) -> Judged {
-        let ino = self.file(op.ino)?;
+        let ino = self.file_with_content(op.ino)?;
         refuse_if(op.size > MAX_SIZE, Refusal::TooLarge)?;
         self.state.node(ino).cells.retain(|offset, _| *offset < op.size);
         self.resize(ino, op.size, op.time);
@@ -127,7 +127,7 @@ impl Commit<'_> {
     }
 
     pub fn punch(&mut self, op: &Punch) -> Judged {
-        let ino = self.file(op.ino)?;
+        let ino = self.file_with_content(op.ino)?;
         let hole = u128::from(op.offset)..u128::from(op.offset) + u128::from(op.length);
         self.state.node(ino).cells.retain(|offset, _| !hole.contains(&u128::from(*offset)));
         let size = self.state.nodes[&ino].inode.size;
@@ -135,7 +135,7 @@ impl Commit<'_> {
         Ok(())
     }
 
-    fn file(&self, number: u64) -> Judged<u64> {
+    pub fn file_with_content(&self, number: u64) -> Judged<u64> {
         let ino = self.stands_for(number);
         match self.state.kind(ino) {
             Kind::File => Ok(ino),

@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use lucidlink::ids::{Ino, PackId};
 use lucidlink::state::copy::MAX_COPIED_EXTENTS;
+use lucidlink::state::locks::{MAX_RANGES, TO_THE_END};
 use lucidlink::state::ops::{
-    Content, Copy, Extent, MakeDir, Op, Remove, RemoveXattr, Rename, SetQuota, SetXattr, Truncate,
+    Content, Copy, Extent, Lock, MakeDir, Op, Remove, RemoveXattr, Rename, SetQuota, SetXattr, Truncate,
+    Unlock,
 };
 use lucidlink::state::xattrs::{MAX_XATTR_BYTES, MAX_XATTR_VALUE, MAX_XATTRS};
 use lucidlink::state::{Refusal, Replica, Tables};
@@ -184,4 +186,27 @@ fn sums_above_64_bits_are_exact() {
         assert_eq!(author.tries_one(author.unlink(&n.to_string(), n)), None);
     }
     assert_eq!(bytes(&author), u128::from(largest));
+}
+
+#[test]
+fn a_file_has_so_many_locks_and_no_more() {
+    let mut author = Author::new();
+    let file = author.ino(FILE).0;
+    let lock =
+        |owner, start, end| Op::Lock(Lock { ino: file, owner, start, end, exclusive: true, wait: true });
+    let unlock = |owner, start, end| Op::Unlock(Unlock { ino: file, owner, start, end });
+    // Two others wait for what the first has, all of it.
+    assert_eq!(author.tries(vec![vec![lock(1, 0, TO_THE_END), lock(2, 0, 1), lock(3, 9, 10)]]), [0]);
+    // Each hole makes a range more.
+    let holes = (0..MAX_RANGES as u64 - 3).map(|n| unlock(1, 100 + 2 * n, 101 + 2 * n)).collect();
+    assert_eq!(author.tries(vec![holes]), [0]);
+    let full = 1 << 20;
+    assert_eq!(author.tries_one(unlock(1, full, full + 1)), Some(Refusal::TooManyLocks));
+    assert_eq!(author.tries_one(lock(4, 100, 101)), Some(Refusal::TooManyLocks));
+    assert_eq!(author.tries_one(unlock(1, full, TO_THE_END)), None, "no more than there were");
+    assert_eq!(author.tries_one(unlock(1, 0, 50)), None, "others get what they wait for");
+    let locks = author.replica.locks(Ino(file)).unwrap();
+    assert_eq!((locks.held.len(), locks.waiting.len()), (MAX_RANGES, 0));
+    assert_eq!(author.tries_one(unlock(1, 0, TO_THE_END)), None);
+    assert_eq!(author.replica.locks(Ino(file)).unwrap().held.len(), 2);
 }

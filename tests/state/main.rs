@@ -23,6 +23,7 @@ mod copies;
 mod generations;
 mod judging;
 mod limits;
+mod locks;
 mod model;
 mod names;
 mod operations;
@@ -47,14 +48,14 @@ use random::Chance;
 use rebuilt::Rebuilt;
 use slot::Slot;
 
-const SEEDS: u64 = 32;
+const SEEDS: u64 = 36;
 const SLOTS: u64 = 300;
 /// After so many slots everything is compared.
 const COMPARE: u64 = 10;
 /// The refusals that each kind of operation must have met, by its field in the encoding (`docs/format.md`, "What each
 /// operation does"). Out of reach are 2^30 names of a file
-/// and 2^64 live bytes of a pack (13 of Link and Copy). `limits` tries 19 of SetXattr and 20 of Copy.
-const REFUSALS: [&[u32]; 27] = [
+/// and 2^64 live bytes of a pack (13 of Link and Copy). `limits` tries 19 of SetXattr, 20 of Copy and 25 of Lock and Unlock.
+const REFUSALS: [&[u32]; 32] = [
     &[1, 2, 4, 10, 12, 17],    // MakeDir
     &[1, 2, 4, 5, 10, 12, 17], // Create
     &[1, 2, 4, 10, 12, 17],    // Symlink
@@ -82,6 +83,11 @@ const REFUSALS: [&[u32]; 27] = [
     &[5, 9, 12],               // Punch
     &[2, 12],                  // NewIncarnation
     &[3, 8],                   // AcceptFork
+    &[5, 9, 12, 22, 23],       // Lock
+    &[12],                     // Unlock
+    &[3],                      // Withdraw
+    &[3, 12, 14],              // DropLocks
+    &[24],                     // Guard
 ];
 
 /// The same of operations with other numbers. `snapshots` tries 29 of Snapshot.
@@ -138,6 +144,7 @@ impl Run {
     fn compare(&mut self) {
         let pairs = compare::pairs(&self.replica);
         compare::check(&self.model, &pairs);
+        locks::check(&self.replica);
         audit::check(&self.replica).unwrap();
         self.rebuilt.read(audit::check);
     }
@@ -186,6 +193,11 @@ fn kind(operation: &Operation) -> Option<usize> {
         Op::Punch(_) => 25,
         Op::NewIncarnation(_) => 26,
         Op::AcceptFork(_) => 27,
+        Op::Lock(_) => 28,
+        Op::Unlock(_) => 29,
+        Op::Withdraw(_) => 30,
+        Op::DropLocks(_) => 31,
+        Op::Guard(_) => 32,
         Op::Snapshot(_) => 40,
         Op::DropSnapshot(_) => 41,
         Op::Restore(_) => 42,

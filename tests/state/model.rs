@@ -19,6 +19,7 @@ use lucidlink::state::value::{
 use lucidlink::state::{Refusal, WINDOW};
 
 use super::content::Cell;
+use super::locks::Cells;
 use super::slot::Slot;
 
 pub type Judged<T = ()> = Result<T, Refusal>;
@@ -46,6 +47,8 @@ pub struct State {
     pub dead: BTreeSet<(u64, PackId)>,
     pub members: BTreeMap<KeyId, Member>,
     pub sessions: BTreeMap<SessionId, Session>,
+    /// By file; none is empty.
+    pub locks: BTreeMap<u64, Cells>,
     /// By the position where they were closed.
     pub closed: BTreeSet<(u64, SessionId)>,
     pub checkpoint: Option<CheckpointRecord>,
@@ -317,6 +320,11 @@ impl<'a> Commit<'a> {
                 self.state.fork = 0;
                 Ok(())
             }
+            Op::Lock(op) => self.lock(op),
+            Op::Unlock(op) => self.unlock(op),
+            Op::Withdraw(op) => self.withdraw(op),
+            Op::DropLocks(op) => self.drop_locks(op),
+            Op::Guard(op) => self.guard(op),
         }
     }
 
@@ -404,17 +412,29 @@ impl<'a> Commit<'a> {
     }
 
     fn close_session(&mut self, op: &CloseSession) -> Judged {
-        let id = SessionId::from_slice(&op.session).ok_or(Refusal::Invalid)?;
-        let mut expected = op.last_k;
+        let session = self.silent_session(&op.session, op.last_k)?;
+        self.close(session);
+        Ok(())
+    }
+
+    pub fn silent_session(&self, id: &Bytes, last_k: u64) -> Judged<SessionId> {
+        let id = SessionId::from_slice(id).ok_or(Refusal::Invalid)?;
+        let mut expected = last_k;
         if id == self.envelope.session {
             refuse_if(expected == 0, Refusal::Invalid)?;
             expected -= 1;
         }
-        let session = self.state.sessions.get_mut(&id).ok_or(Refusal::NotFound)?;
+        let session = self.state.sessions.get(&id).ok_or(Refusal::NotFound)?;
         refuse_if(session.closed || session.last_k != expected, Refusal::SessionMoved)?;
+        Ok(id)
+    }
+
+    fn close(&mut self, id: SessionId) {
+        let session = self.state.sessions.get_mut(&id).expect("it is there");
         session.closed = true;
+        let number = session.number;
         self.state.closed.insert((self.at, id));
-        Ok(())
+        self.release_all(number);
     }
 
     fn new_incarnation(&mut self, op: &NewIncarnation) -> Judged {
@@ -423,12 +443,9 @@ impl<'a> Commit<'a> {
         refuse_if(self.state.lives.iter().any(|(known, _)| *known == life), Refusal::Exists)?;
         self.state.lives.last_mut().expect("one life").1 = op.survived;
         self.state.lives.push((life, 0));
-        for (id, session) in &mut self.state.sessions {
-            if !session.closed && u64::from(session.number) <= op.survived {
-                session.closed = true;
-                self.state.closed.insert((self.at, *id));
-            }
-        }
+        let old = |session: &Session| !session.closed && u64::from(session.number) <= op.survived;
+        let gone: Vec<_> = self.state.sessions.iter().filter(|(_, s)| old(s)).map(|(id, _)| *id).collect();
+        gone.into_iter().for_each(|id| self.close(id));
         Ok(())
     }
 

@@ -18,7 +18,7 @@ impl Commits {
     pub fn operation(&mut self, commit: &Commit<'_>, packs: &[NewPack]) -> Op {
         let time = self.chance.below(1000) as i64 - 20;
         let crowded = commit.state.nodes.len() > 60;
-        match self.chance.below(148) {
+        match self.chance.below(174) {
             0..12 if !crowded => self.make_dir(commit, time),
             0..28 if !crowded => self.create(commit, time),
             28..31 => Op::Symlink(Symlink {
@@ -63,7 +63,7 @@ impl Commits {
             89..91 => {
                 let offset = self.size(commit);
                 let length = self.chance.one(&[0, 1, 3, 9, 100, u64::MAX]);
-                let ino = if self.chance.once_in(4) { self.any_number(commit) } else { self.file(commit) };
+                let ino = if self.chance.once_in(2) { self.any_number(commit) } else { self.file(commit) };
                 Op::Punch(Punch { ino, offset, length, time })
             }
             91..94 => self.set_member(commit),
@@ -86,6 +86,7 @@ impl Commits {
             134..136 => self.drop_snapshot(commit),
             136..143 => self.restore(commit, packs, time),
             143..146 => self.new_generation(commit),
+            146..170 => self.locking(commit),
             _ if !commit.is_by_admin() => Op::End(End {}),
             _ => Op::OpenSession(OpenSession {}),
         }
@@ -329,7 +330,7 @@ impl Commits {
         self.number(commit, |kind| kind == Kind::Directory)
     }
 
-    fn file(&self, commit: &Commit<'_>) -> u64 {
+    pub fn file(&self, commit: &Commit<'_>) -> u64 {
         self.number(commit, |kind| kind == Kind::File)
     }
 
