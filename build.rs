@@ -6,7 +6,7 @@ use std::path::Path;
 const ABI: u32 = 0;
 
 /// In the order of the header's chapters.
-const CHAPTERS: [&str; 16] = [
+const CHAPTERS: [&str; 17] = [
     "status",
     "error",
     "library",
@@ -20,6 +20,7 @@ const CHAPTERS: [&str; 16] = [
     "dir",
     "xattr",
     "file",
+    "lock",
     "late",
     "batch",
     "watch",

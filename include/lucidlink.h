@@ -55,7 +55,8 @@
 #define LL_STATISTICS_INIT { (uint32_t)sizeof(ll_statistics), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u }
 #define LL_ENTRY_INIT { (uint32_t)sizeof(ll_entry), 0u, 0u, 0u, 0, 0, 0, 0, 0u, 0u, 0u, 0u, 0u, NULL }
 #define LL_XATTR_INIT { (uint32_t)sizeof(ll_xattr), 0u, 0u, NULL }
-#define LL_OPEN_OPTIONS_INIT { (uint32_t)sizeof(ll_open_options), 0u }
+#define LL_OPEN_OPTIONS_INIT { (uint32_t)sizeof(ll_open_options), 0u, 0u, 0u, 0u }
+#define LL_LOCK_OPTIONS_INIT { (uint32_t)sizeof(ll_lock_options), 0u, 0u }
 #define LL_WATCH_OPTIONS_INIT { (uint32_t)sizeof(ll_watch_options), 0u, NULL, NULL }
 #define LL_EVENT_INIT { (uint32_t)sizeof(ll_event), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, NULL, NULL, NULL }
 
@@ -235,6 +236,26 @@
  * Buffers of one call at most.
  */
 #define LL_MAX_BUFFERS 1024
+
+/**
+ * No lock.
+ */
+#define LL_LOCK_NONE 0
+
+/**
+ * A lock that others may share; nobody has an exclusive one meanwhile.
+ */
+#define LL_LOCK_SHARED 1
+
+/**
+ * A lock that nobody else has.
+ */
+#define LL_LOCK_EXCLUSIVE 2
+
+/**
+ * Wait until it is granted, however long that takes, or until the filespace is unlinked.
+ */
+#define LL_WAIT_FOREVER UINT64_MAX
 
 /**
  * No operation of a batch.
@@ -892,6 +913,19 @@ typedef struct ll_open_options {
    * Permission bits of a file that is made, 1 to 07777; 0: 0644.
    */
   uint32_t mode;
+  /**
+   * A lock of the whole file, held until it is unlocked or the file is closed: LL_LOCK_NONE, LL_LOCK_SHARED or
+   * LL_LOCK_EXCLUSIVE.
+   */
+  uint32_t lock;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * How long to wait for the lock, in milliseconds; 0: not at all; LL_WAIT_FOREVER.
+   */
+  uint64_t lock_wait_ms;
 } ll_open_options;
 
 /**
@@ -912,6 +946,24 @@ typedef struct ll_buffer {
    */
   size_t length;
 } ll_buffer;
+
+/**
+ * How a range is locked. @since 0.1.0
+ */
+typedef struct ll_lock_options {
+  /**
+   * sizeof(ll_lock_options), set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * LL_LOCK_SHARED or LL_LOCK_EXCLUSIVE; 0: LL_LOCK_EXCLUSIVE.
+   */
+  uint32_t lock;
+  /**
+   * How long to wait while others have it, in milliseconds; 0: not at all; LL_WAIT_FOREVER.
+   */
+  uint64_t wait_ms;
+} ll_lock_options;
 
 /**
  * A list of late failures. 0 is no handle. @since 0.1.0
@@ -3116,19 +3168,23 @@ LL_API void ll_xattr_init(struct ll_xattr *xattr);
  * one at once and needs that there is none. "w" gives a file that exists other content and leaves the rest: it
  * keeps its file_id, names, mode, owner and extended attributes. A symbolic link at the end of the path is
  * followed, also to a file that is yet to be made, but not by "x".
+ * With options.lock the whole file is locked, in any mode, and the handle sees the content as it is when the lock is
+ * granted; "w", "a" and "x" make a file that does not exist at once then, empty, in the commit that asks for the lock.
+ * What locks are is said at ll_file_lock_range.
  *
  * @param filespace The filespace.
  * @param path The path: absolute, '/'-separated, at most 4096 bytes.
  * @param mode "r" (read), "w" (replace), "a" (append) or "x" (make, must not exist), with "+" for the
  * other direction too; "b" changes nothing.
- * @param options NULL for defaults; what they say is for a file that is made.
+ * @param options NULL for defaults.
  * @param file Receives the handle.
  * @param err Detail of a failure, or NULL.
  * Ownership: end it with ll_file_close, or drop what it wrote with ll_file_free
- * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout; with a lock also options.lock_wait_ms.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
  * LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
- * LL_ERR_NOT_FOUND, LL_ERR_EXISTS (x), LL_ERR_IS_A_DIRECTORY, LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+ * LL_ERR_NOT_FOUND, LL_ERR_EXISTS (x), LL_ERR_IS_A_DIRECTORY, LL_ERR_UNSUPPORTED_OPTION; with a lock what
+ * ll_file_lock_range can fail with. @since 0.1.0
  */
 LL_API
 ll_status ll_file_open(ll_filespace filespace,
@@ -3324,7 +3380,7 @@ LL_API ll_status ll_file_size(ll_file file, uint64_t *size, struct ll_error *err
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
- * LL_ERR_FILE_TOO_LARGE, LL_ERR_DELETED, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_IO. @since 0.1.0
+ * LL_ERR_FILE_TOO_LARGE, LL_ERR_DELETED, LL_ERR_ACCESS_DENIED, LL_ERR_LOCK_LOST, LL_ERR_TIMEOUT, LL_ERR_IO. @since 0.1.0
  */
 LL_API
 ll_status ll_file_truncate(ll_file file,
@@ -3395,7 +3451,7 @@ ll_status ll_file_seek_hole(ll_file file,
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_NOT_FOUND (its directory was
  * removed), LL_ERR_NOT_A_DIRECTORY (a file has its directory's name now), LL_ERR_IS_A_DIRECTORY (a directory
- * has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+ * has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_LOCK_LOST, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
  */
 LL_API
 ll_status ll_file_flush(ll_file file,
@@ -3410,7 +3466,7 @@ ll_status ll_file_flush(ll_file file,
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_NOT_FOUND (its directory was
  * removed), LL_ERR_NOT_A_DIRECTORY (a file has its directory's name now), LL_ERR_IS_A_DIRECTORY (a directory
- * has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_LATE_FAILURE, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+ * has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_LOCK_LOST, LL_ERR_LATE_FAILURE, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
  * LL_ERR_IO. @since 0.1.0
  */
 LL_API
@@ -3432,7 +3488,7 @@ ll_status ll_file_refresh(ll_file file,
                           struct ll_error *err);
 
 /**
- * Publishes what the handle wrote and ends the handle, whether that works or not. When it succeeds,
+ * Publishes what the handle wrote, gives up its locks and ends the handle, whether that works or not. When it succeeds,
  * content and metadata are committed and visible to all; in relaxed mode this link sees them, and the log has
  * them a little later. ll_filespace_sync_all makes them survive power loss.
  *
@@ -3441,21 +3497,104 @@ ll_status ll_file_refresh(ll_file file,
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
  * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_NOT_FOUND (its directory was
  * removed), LL_ERR_NOT_A_DIRECTORY (a file has its directory's name now), LL_ERR_IS_A_DIRECTORY (a directory
- * has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+ * has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_LOCK_LOST (nothing was published, see ll_file_lock_range),
+ * LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
  */
 LL_API
 ll_status ll_file_close(ll_file file,
                         struct ll_error *err);
 
 /**
- * Frees a file handle and drops what it wrote and did not publish. Never blocks on log or store and
- * never fails; a handle that is 0 or already freed is ignored.
+ * Frees a file handle and drops what it wrote and did not publish. Its locks are given up a little later, in the
+ * background. Never blocks on log or store and never fails; a handle that is 0 or already freed is ignored.
  *
  * @param handle The handle.
  * Threads: any. Blocking: no.
  * Errors: none. @since 0.1.0
  */
-LL_API void ll_file_free(ll_file handle);
+LL_API
+void ll_file_free(ll_file handle);
+
+/**
+ * Locks a range of a file for an open file, against all other open files, of this and of other processes and machines,
+ * that ask for locks. Locks are advisory: who asks for none reads and writes whatever is locked. Where the range
+ * overlaps what this open file has locked, it takes its place: so a lock is made shared or exclusive, and is never lost
+ * in between. It may reach behind the end of the file.
+ * Who waits is served in the order of the requests; a shared lock does not overtake a request for an exclusive one. An
+ * open file that has a lock of the file goes before those that have none, and is told if waiting would never end.
+ * (That is found out among the locks of one file.)
+ * When it is granted, the handle sees the newest content, with all that was published under the locks before. What it
+ * writes then is published while the lock is held, or not at all. Unlocking publishes it, in one commit with the
+ * release; so does ll_file_close, and so do unlink and stop with LL_SYNC_ALL. ll_file_free drops it.
+ * The locks of a process that died or stands still are free session.lease (30 s) later to those who wait for them. If
+ * it goes on after all, it is told: LL_ERR_LOCK_LOST from then on for each open file that had locks, and nothing of
+ * what those wrote is published. They can be read until they are closed.
+ *
+ * @param file The open file, in any mode.
+ * @param offset Where the range starts, in bytes.
+ * @param length How many bytes; 0: to the end of the file, however long it gets.
+ * @param options NULL: exclusive, and without waiting.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any; calls through one handle ask one after the other. Blocking: until log and store answer, at most
+ * network.timeout, and while others have the lock at most options.wait_ms. ll_file_free, ll_file_close,
+ * ll_file_unlock_all and unlinking the filespace in another thread end the wait.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_UNSUPPORTED_OPTION, LL_ERR_NOT_LINKED,
+ * LL_ERR_LOCKED (others have it, and wait_ms is 0; or another call gave up what this one waited for), LL_ERR_TIMEOUT,
+ * LL_ERR_DEADLOCK, LL_ERR_LOCK_LOST, LL_ERR_READ_ONLY and LL_ERR_ACCESS_DENIED (locks are written to the log),
+ * LL_ERR_DELETED, LL_ERR_NO_SPACE (the file has 1024 locks and requests), what publishing a file that is yet to be made
+ * can fail with. With LL_ERROR_MAYBE_APPLIED the range may get locked: unlock it, or close the file. @since 0.1.0
+ */
+LL_API
+ll_status ll_file_lock_range(ll_file file,
+                             uint64_t offset,
+                             uint64_t length,
+                             const struct ll_lock_options *options,
+                             struct ll_error *err);
+
+/**
+ * Gives up what an open file has locked of a range, and publishes what it wrote, in one commit. A part of a lock may be
+ * given up. Where nothing is locked, nothing happens; so it is if the open file has no lock at all, and nothing is
+ * published then. When publishing fails, the lock is given up all the same, and the failure returned.
+ *
+ * @param file The open file.
+ * @param offset Where the range starts, in bytes.
+ * @param length How many bytes; 0: to the end of the file, however long it gets.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_LINKED, LL_ERR_LOCK_LOST (the lock was lost before,
+ * and nothing is published), LL_ERR_TIMEOUT and LL_ERR_IO (the log cannot be reached: the lock may still be held; try
+ * again, or close the file), LL_ERR_NO_SPACE (there are 1024 locks and requests, and it would make two of one), what
+ * ll_file_flush can fail with. @since 0.1.0
+ */
+LL_API
+ll_status ll_file_unlock_range(ll_file file,
+                               uint64_t offset,
+                               uint64_t length,
+                               struct ll_error *err);
+
+/**
+ * Gives up all that an open file has locked, and publishes what it wrote, in one commit: ll_file_unlock_range of the
+ * whole file.
+ *
+ * @param file The open file.
+ * @param err Detail of a failure, or NULL.
+ * Threads: any. Blocking: until log and store answer, at most network.timeout.
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_LOCK_LOST (the lock was lost before, and nothing is
+ * published), what ll_file_unlock_range can fail with. @since 0.1.0
+ */
+LL_API
+ll_status ll_file_unlock_all(ll_file file,
+                             struct ll_error *err);
+
+/**
+ * Sets the size of lock options and zeroes the rest, for languages that cannot use LL_LOCK_OPTIONS_INIT.
+ *
+ * @param options The struct; NULL does nothing.
+ * Threads: any. Blocking: no.
+ * Errors: none. @since 0.1.0
+ */
+LL_API
+void ll_lock_options_init(struct ll_lock_options *options);
 
 /**
  * Lists the late failures of a link that were not acknowledged, in the order of the calls. Works after

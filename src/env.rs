@@ -3,23 +3,27 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use nix::time::{ClockId, clock_gettime};
 use parking_lot::Mutex;
 
 /// The clock and the source of randomness of one daemon.
 #[derive(Clone)]
 pub struct Env {
-    /// Wall clock time, for file times and expiry.
+    /// Wall clock time, for file times and expiry; time that passes, for leases.
     pub clock: Arc<dyn Clock>,
     /// Randomness for ids, keys and salts.
     pub random: Arc<dyn Random>,
 }
 
-/// Wall clock time.
+/// Wall clock time, and time that passes.
 pub trait Clock: Send + Sync {
     /// Nanoseconds since 1970-01-01T00:00:00Z.
     fn now(&self) -> i64;
+
+    /// Time since some moment in the past. It never goes back, and goes on while the machine sleeps.
+    fn uptime(&self) -> Duration;
 }
 
 /// Randomness. Outside tests it is the operating system's.
@@ -65,6 +69,11 @@ impl Clock for SystemClock {
             Err(e) => i64::try_from(e.duration().as_nanos()).map_or(i64::MIN, |n| -n),
         }
     }
+
+    fn uptime(&self) -> Duration {
+        // Linux has had this clock since 2.6.39.
+        clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
+    }
 }
 
 struct SystemRandom;
@@ -93,6 +102,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> i64 {
         self.0.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn uptime(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::Relaxed).unsigned_abs())
     }
 }
 

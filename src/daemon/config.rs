@@ -9,6 +9,7 @@ use crate::bucket::{check_endpoint, check_endpoint_with_path};
 use crate::content::{disk, memory};
 use crate::database::{self, check_url};
 use crate::error::{Error, Result, Status};
+use crate::filespace::DEFAULT_LEASE;
 use crate::workspace::Location;
 
 /// What there is to know about a key.
@@ -190,6 +191,15 @@ pub const KEYS: &[KeyInfo] = &[
         check: word,
     },
     KeyInfo {
+        key: "session.lease",
+        kind: "integer",
+        default: "30",
+        meaning: "How long a client that gives no sign of life keeps its locks, in seconds, 1 to 3600; by the clock of \
+                  whoever waits for one. The same for all clients of a filespace: one that holds locks writes to the \
+                  log at least every third of it.",
+        check: |v| range(v, 1, 3600),
+    },
+    KeyInfo {
         key: "workspace.url",
         kind: "string",
         default: "",
@@ -245,6 +255,11 @@ impl Config {
     /// `network.timeout`.
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.number("network.timeout").unwrap_or(60))
+    }
+
+    /// `session.lease`.
+    pub fn lease(&self) -> Duration {
+        self.number("session.lease").map_or(DEFAULT_LEASE, Duration::from_secs)
     }
 
     /// `memory.limit`, in bytes.
@@ -358,9 +373,12 @@ mod tests {
     #[test]
     fn a_value_out_of_range_is_told_the_range_that_its_description_gives() {
         let limits = "32 to 1048576";
-        for (key, range) in
-            [("memory.limit", limits), ("fs.cache.size", limits), ("network.timeout", "1 to 3600")]
-        {
+        for (key, range) in [
+            ("memory.limit", limits),
+            ("fs.cache.size", limits),
+            ("network.timeout", "1 to 3600"),
+            ("session.lease", "1 to 3600"),
+        ] {
             let error = Config::default().set(key, "9999999").unwrap_err().to_string();
             let meaning = info(key).unwrap().meaning;
             assert!(error.contains(key) && error.contains(range) && meaning.contains(range), "{error}");
@@ -380,6 +398,7 @@ mod tests {
             ("memory.limit", "31"),
             ("memory.limit", "many"),
             ("network.timeout", "0"),
+            ("session.lease", "0"),
             ("daemon.allow_multiple", "yes"),
             ("fs.cache.location", "here"),
             ("fs.cache.size", "31"),

@@ -89,11 +89,13 @@ impl Filespace {
         folder: Option<PathBuf>,
         disk_cache: Option<Arc<DiskCache>>,
         metrics: Arc<Metrics>,
+        lease: Duration,
     ) -> Result<Arc<Filespace>> {
         let options = LinkOptions {
             read_only: request.read_only,
             snapshot: request.snapshot.clone(),
             timeout: workspace.timeout(),
+            lease,
             commit: request.commit,
             max_staleness: request.max_staleness,
             at_least: request.at_least,

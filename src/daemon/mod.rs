@@ -252,6 +252,7 @@ impl Daemon {
             folder,
             disk_cache,
             self.metrics.clone(),
+            self.config.lease(),
         )?;
         // Only stop takes it away, and that waits.
         let mut running = self.running.lock();

@@ -8,6 +8,7 @@ use super::filespace::{filespace as linked, ll_filespace};
 use super::fs::FILE_MODE;
 use super::guard::{guard, quiet};
 use super::handle::{self, HandleKind, Object};
+use super::lock::open_lock;
 use super::status::ll_status;
 use super::structs::{Sized32, init, read_options};
 use super::text::{buffer, clear, data, path_of, put, text};
@@ -39,6 +40,13 @@ pub struct ll_open_options {
     pub struct_size: u32,
     /// Permission bits of a file that is made, 1 to 07777; 0: 0644.
     pub mode: u32,
+    /// A lock of the whole file, held until it is unlocked or the file is closed: LL_LOCK_NONE, LL_LOCK_SHARED or
+    /// LL_LOCK_EXCLUSIVE.
+    pub lock: u32,
+    /// 0.
+    pub reserved: u32,
+    /// How long to wait for the lock, in milliseconds; 0: not at all; LL_WAIT_FOREVER.
+    pub lock_wait_ms: u64,
 }
 
 // SAFETY: integers, the size first.
@@ -81,7 +89,7 @@ unsafe fn buffers<'a>(buffers: *const ll_buffer, count: usize) -> Result<&'a [ll
     Ok(buffers)
 }
 
-fn file(handle: u64) -> Result<Arc<FileHandle>> {
+pub(super) fn file(handle: u64) -> Result<Arc<FileHandle>> {
     handle::get::<FileHandle>(handle)
 }
 
@@ -91,19 +99,23 @@ fn file(handle: u64) -> Result<Arc<FileHandle>> {
 /// one at once and needs that there is none. "w" gives a file that exists other content and leaves the rest: it
 /// keeps its file_id, names, mode, owner and extended attributes. A symbolic link at the end of the path is
 /// followed, also to a file that is yet to be made, but not by "x".
+/// With options.lock the whole file is locked, in any mode, and the handle sees the content as it is when the lock is
+/// granted; "w", "a" and "x" make a file that does not exist at once then, empty, in the commit that asks for the lock.
+/// What locks are is said at ll_file_lock_range.
 ///
 /// @param filespace The filespace.
 /// @param path The path: absolute, '/'-separated, at most 4096 bytes.
 /// @param mode "r" (read), "w" (replace), "a" (append) or "x" (make, must not exist), with "+" for the
 /// other direction too; "b" changes nothing.
-/// @param options NULL for defaults; what they say is for a file that is made.
+/// @param options NULL for defaults.
 /// @param file Receives the handle.
 /// @param err Detail of a failure, or NULL.
 /// Ownership: end it with ll_file_close, or drop what it wrote with ll_file_free
-/// Threads: any. Blocking: until log and store answer, at most network.timeout.
+/// Threads: any. Blocking: until log and store answer, at most network.timeout; with a lock also options.lock_wait_ms.
 /// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_INVALID_PATH, LL_ERR_NAME_TOO_LONG,
 /// LL_ERR_NOT_LINKED, LL_ERR_READ_ONLY, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
-/// LL_ERR_NOT_FOUND, LL_ERR_EXISTS (x), LL_ERR_IS_A_DIRECTORY, LL_ERR_UNSUPPORTED_OPTION. @since 0.1.0
+/// LL_ERR_NOT_FOUND, LL_ERR_EXISTS (x), LL_ERR_IS_A_DIRECTORY, LL_ERR_UNSUPPORTED_OPTION; with a lock what
+/// ll_file_lock_range can fail with. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_open(
     filespace: ll_filespace,
@@ -120,9 +132,15 @@ pub unsafe extern "C" fn ll_file_open(
         if options.mode > 0o7777 {
             return Err(Error::new(Status::InvalidArgument, "options: mode is above 07777"));
         }
+        let lock = open_lock(&options)?;
         let permissions = if options.mode == 0 { FILE_MODE } else { options.mode };
         let mode = Mode::parse(text(mode, "mode")?)?;
-        let opened = linked(filespace)?.0.fs().open(&path_of(path, "path")?, mode, permissions)?;
+        let (filespace_of, path) = (linked(filespace)?, path_of(path, "path")?);
+        let fs = filespace_of.0.fs();
+        let opened = match lock {
+            Some(lock) => fs.open_locked(&path, mode, permissions, lock)?,
+            None => fs.open(&path, mode, permissions)?,
+        };
         put(file, "file", handle::insert(Arc::new(FileHandle(opened)), filespace)?)
     })
 }
@@ -379,7 +397,7 @@ pub unsafe extern "C" fn ll_file_size(file: ll_file, size: *mut u64, err: *mut l
 /// @param err Detail of a failure, or NULL.
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
 /// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_WRONG_MODE,
-/// LL_ERR_FILE_TOO_LARGE, LL_ERR_DELETED, LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_IO. @since 0.1.0
+/// LL_ERR_FILE_TOO_LARGE, LL_ERR_DELETED, LL_ERR_ACCESS_DENIED, LL_ERR_LOCK_LOST, LL_ERR_TIMEOUT, LL_ERR_IO. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_truncate(file: ll_file, size: u64, err: *mut ll_error) -> ll_status {
     guard(file, err, || self::file(file)?.0.truncate(size))
@@ -462,7 +480,7 @@ pub unsafe extern "C" fn ll_file_seek_hole(
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
 /// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_NOT_FOUND (its directory was
 /// removed), LL_ERR_NOT_A_DIRECTORY (a file has its directory's name now), LL_ERR_IS_A_DIRECTORY (a directory
-/// has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+/// has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_LOCK_LOST, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_flush(file: ll_file, err: *mut ll_error) -> ll_status {
     guard(file, err, || self::file(file)?.0.flush())
@@ -476,7 +494,7 @@ pub unsafe extern "C" fn ll_file_flush(file: ll_file, err: *mut ll_error) -> ll_
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
 /// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_NOT_FOUND (its directory was
 /// removed), LL_ERR_NOT_A_DIRECTORY (a file has its directory's name now), LL_ERR_IS_A_DIRECTORY (a directory
-/// has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_LATE_FAILURE, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
+/// has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_LOCK_LOST, LL_ERR_LATE_FAILURE, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE,
 /// LL_ERR_IO. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_sync(file: ll_file, err: *mut ll_error) -> ll_status {
@@ -496,7 +514,7 @@ pub unsafe extern "C" fn ll_file_refresh(file: ll_file, err: *mut ll_error) -> l
     guard(file, err, || self::file(file)?.0.refresh())
 }
 
-/// Publishes what the handle wrote and ends the handle, whether that works or not. When it succeeds,
+/// Publishes what the handle wrote, gives up its locks and ends the handle, whether that works or not. When it succeeds,
 /// content and metadata are committed and visible to all; in relaxed mode this link sees them, and the log has
 /// them a little later. ll_filespace_sync_all makes them survive power loss.
 ///
@@ -505,7 +523,8 @@ pub unsafe extern "C" fn ll_file_refresh(file: ll_file, err: *mut ll_error) -> l
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
 /// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_NOT_LINKED, LL_ERR_DELETED, LL_ERR_NOT_FOUND (its directory was
 /// removed), LL_ERR_NOT_A_DIRECTORY (a file has its directory's name now), LL_ERR_IS_A_DIRECTORY (a directory
-/// has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
+/// has its name now), LL_ERR_ACCESS_DENIED, LL_ERR_LOCK_LOST (nothing was published, see ll_file_lock_range),
+/// LL_ERR_TIMEOUT, LL_ERR_NO_SPACE, LL_ERR_IO. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_close(file: ll_file, err: *mut ll_error) -> ll_status {
     guard(file, err, || {
@@ -516,8 +535,8 @@ pub unsafe extern "C" fn ll_file_close(file: ll_file, err: *mut ll_error) -> ll_
     })
 }
 
-/// Frees a file handle and drops what it wrote and did not publish. Never blocks on log or store and
-/// never fails; a handle that is 0 or already freed is ignored.
+/// Frees a file handle and drops what it wrote and did not publish. Its locks are given up a little later, in the
+/// background. Never blocks on log or store and never fails; a handle that is 0 or already freed is ignored.
 ///
 /// @param handle The handle.
 /// Threads: any. Blocking: no.
@@ -525,6 +544,9 @@ pub unsafe extern "C" fn ll_file_close(file: ll_file, err: *mut ll_error) -> ll_
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_file_free(handle: ll_file) {
     quiet(|| {
-        let _ = handle::remove::<FileHandle>(handle);
+        if let Ok(file) = handle::remove::<FileHandle>(handle) {
+            // Another thread may be in a call, and wait for a lock.
+            file.0.end();
+        }
     });
 }

@@ -33,6 +33,7 @@ pub mod filespace;
 pub mod fs;
 pub mod late;
 pub mod library;
+pub mod lock;
 pub mod provision;
 pub mod snapshot;
 pub mod watch;

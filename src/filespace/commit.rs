@@ -194,7 +194,7 @@ impl Link {
         committed
     }
 
-    fn commit_in_turn(&self, draft: Draft, deadline: Instant) -> Result<Committed, CommitError> {
+    pub(super) fn commit_in_turn(&self, draft: Draft, deadline: Instant) -> Result<Committed, CommitError> {
         self.commit_from(self.writable_queue()?, draft, deadline)
     }
 
@@ -392,6 +392,7 @@ impl Link {
         match self.bring(&mut offer, deadline) {
             Ok(consumed) => {
                 count(&self.metrics().commits);
+                self.locks.wrote();
                 session.k = consumed.last_k;
                 Ok(consumed)
             }

@@ -15,6 +15,7 @@ use super::durable::Foreign;
 use super::freshness::Freshness;
 use super::genesis::Genesis;
 use super::journal::Place;
+use super::locks::{DEFAULT_LEASE, Locks};
 use super::position::Position;
 use super::snapshots::SnapshotWork;
 use super::view::View;
@@ -49,6 +50,7 @@ pub struct Link {
     /// Held by whoever applies slots; guards against applying one twice.
     pub(super) applying: Mutex<()>,
     pub(super) committer: Committer,
+    pub(super) locks: Locks,
     pub(super) freshness: Freshness,
     pub(super) foreign: Foreign,
     pub(super) watches: Watches,
@@ -83,6 +85,8 @@ pub struct LinkOptions {
     pub snapshot: Option<String>,
     /// How long a call may wait for the log or the store.
     pub timeout: Duration,
+    /// How long a session that is silent keeps its locks.
+    pub lease: Duration,
     /// When a call that changes something returns.
     pub commit: CommitMode,
     /// How old what a read sees may be; zero: as of the moment of the call.
@@ -104,6 +108,7 @@ impl LinkOptions {
             read_only: false,
             snapshot: None,
             timeout,
+            lease: DEFAULT_LEASE,
             commit: CommitMode::Wait,
             max_staleness: Duration::ZERO,
             at_least: None,
@@ -195,6 +200,7 @@ impl Link {
             position: AtomicU64::new(0),
             applying: Mutex::new(()),
             committer: Committer::default(),
+            locks: Locks::default(),
             freshness: Freshness::default(),
             foreign: Foreign::new(log.durable()?),
             watches: Watches::default(),
@@ -486,6 +492,11 @@ impl Link {
     /// For how long it has not; zero if it does.
     pub fn silence(&self) -> Duration {
         self.freshness.silence()
+    }
+
+    /// How long a session that is silent keeps its locks.
+    pub(super) fn lease(&self) -> Duration {
+        self.options.lease
     }
 
     /// Where files may be kept that outlive the process.

@@ -7,6 +7,7 @@
 //! - `pending`: what waits to be committed; what the log refused later.
 //! - `relaxed`: calls that do not wait, and the thread that commits for them; `recover` takes up what an earlier
 //!   process left in the journal.
+//! - `locks`: asking for locks, waiting for them, and not losing them.
 //! - [`position`]: a position that another program can wait for.
 //! - `journal`: what was acknowledged in relaxed mode, kept in a file until the log has it.
 //! - `view`: the committed state and what waits on top of it; `freshness` says when to look at the log.
@@ -31,6 +32,7 @@ pub mod genesis;
 mod journal;
 pub mod link;
 mod lives;
+mod locks;
 mod offer;
 mod pending;
 pub mod position;
@@ -48,6 +50,7 @@ pub use draft::{Draft, InlineBlock, block_extent, inline_extent};
 pub(crate) use follow::payload_key;
 pub(crate) use journal::JOURNAL;
 pub use link::{Link, LinkOptions, LinkParts, ReadError};
+pub use locks::{DEFAULT_LEASE, LockRange, Standing};
 pub(crate) use offer::registration;
 pub use pending::LateFailure;
 pub use position::Position;

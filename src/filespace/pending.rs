@@ -173,8 +173,8 @@ impl Queue {
 
     /// Whether everything up to a number has its outcome.
     pub(super) fn is_settled(&self, upto: u64) -> bool {
-        // In strict mode whoever asked for the first waits for it.
-        let first = self.list.front().and_then(|p| p.shown.as_ref());
+        // Whoever asked for what is not shown waits for it.
+        let first = self.list.iter().find_map(|p| p.shown.as_ref());
         first.is_none_or(|shown| shown.number > upto)
     }
 

@@ -326,6 +326,27 @@ pub(super) fn create(
     Ok((place.hops, Op::Create(create)))
 }
 
+/// A file whose name must be free.
+pub(super) fn create_exclusive(
+    state: &impl Source,
+    path: &Path,
+    mode: u32,
+    means: &Means<'_>,
+) -> Result<(Vec<Hop>, Op), ReadError> {
+    let place = resolve(state, means.root, path, Last::Name)?.vacant(path, false)?;
+    let create = Create {
+        parent: place.parent.0,
+        name: place.name,
+        ino: means.inos.first().map_or(0, |ino| ino.0),
+        mode,
+        uid: NOBODY,
+        gid: NOBODY,
+        time: means.time,
+        exclusive: true,
+    };
+    Ok((place.hops, Op::Create(create)))
+}
+
 fn make_dir(
     state: &impl Source,
     path: &Path,

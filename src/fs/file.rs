@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use super::ahead::ReadAhead;
+use super::change::{Means, create_exclusive};
 use super::handle::{Handle, Opening};
 use super::open::{Locked, Place, Shared, State};
 use super::publish::Also;
@@ -17,7 +19,8 @@ use crate::error::{Error, Result, Status};
 use crate::filespace::{Draft, Link, View};
 use crate::ids::Ino;
 use crate::state::extents::MAX_FILE_SIZE;
-use crate::state::ops::{Create, Op, Transaction};
+use crate::state::locks::TO_THE_END;
+use crate::state::ops::Transaction;
 use crate::state::value;
 
 /// How a file is opened, in the vocabulary of C's `fopen`; always binary.
@@ -98,8 +101,10 @@ pub enum Whence {
 pub struct File {
     pub(super) fs: Arc<FileSystem>,
     pub(super) shared: Arc<Shared>,
-    id: u64,
+    pub(super) id: u64,
     ahead: ReadAhead,
+    /// Held by whoever asks for a lock through it: an open file waits for one at a time.
+    pub(super) asking: Mutex<()>,
 }
 
 impl FileSystem {
@@ -121,14 +126,7 @@ impl FileSystem {
                 let vacant = resolved.vacant(path, false)?;
                 return Ok(Err(Place { parent: vacant.parent, name: vacant.name }));
             };
-            if inode.kind() != value::Kind::File {
-                let what = "it is a directory, not a file";
-                return Err(Error::new(Status::IsADirectory, what).on_path(path.text()).into());
-            }
-            if must_be_dir {
-                let what = "the path ends in '/' but is a file";
-                return Err(Error::new(Status::NotADirectory, what).on_path(path.text()).into());
-            }
+            check_is_file(&inode, must_be_dir, path)?;
             let version = if replaces { None } else { Version::load(state, ino)? };
             Ok(Ok((ino, version.unwrap_or_default())))
         };
@@ -136,7 +134,7 @@ impl FileSystem {
             true => self.link.read(look).or_else(|_| self.link.read_fresh(look))?,
             false => self.link.read_fresh(look)?,
         };
-        let opening = |base, unnamed| Opening { mode, permissions, base, unnamed, replaces };
+        let opening = |base, unnamed| Opening { mode, permissions, base, unnamed, replaces, locks: None };
         match found {
             Ok((ino, version)) => Ok(self.handle(ino, path, opening(Arc::new(version), None))),
             Err(place) if mode.kind == ModeKind::Read => match self.open.promised(&place) {
@@ -168,39 +166,30 @@ impl FileSystem {
         let mode = Mode { kind: ModeKind::Read, plus: false };
         let path = Path::parse(&failure.path)?;
         let base = Arc::new(version);
-        let opening = Opening { mode, permissions: 0, base, unnamed: None, replaces: false };
+        let opening = Opening { mode, permissions: 0, base, unnamed: None, replaces: false, locks: None };
         Ok(self.handle(self.link.new_ino()?, &path, opening))
     }
 
     fn open_exclusive(self: &Arc<FileSystem>, path: &Path, mode: Mode, permissions: u32) -> Result<File> {
         let ino = self.create_exclusive(path, permissions)?;
-        let opening = Opening { mode, permissions, base: Arc::default(), unnamed: None, replaces: false };
+        let base = Arc::default();
+        let opening = Opening { mode, permissions, base, unnamed: None, replaces: false, locks: None };
         Ok(self.handle(ino, path, opening))
     }
 
     /// The name is committed at once, so that only one can have it.
     pub(super) fn create_exclusive(&self, path: &Path, permissions: u32) -> Result<Ino> {
         let ino = self.link.new_ino()?;
-        let time = self.link.env().clock.now();
+        let inos = [ino];
+        let means = Means { inos: &inos, ..self.means(&[]) };
         self.change(path, path, true, |state| {
-            let place = resolve(state, &self.root, path, Last::Name)?.vacant(path, false)?;
-            let create = Create {
-                parent: place.parent.0,
-                name: place.name,
-                ino: ino.0,
-                mode: permissions,
-                uid: 0,
-                gid: 0,
-                time,
-                exclusive: true,
-            };
-            let ops = vec![Op::Create(create).wrap()];
-            Ok(Draft::new(Transaction { hops: place.hops, ops }))
+            let (hops, create) = create_exclusive(state, path, permissions, &means)?;
+            Ok(Draft::new(Transaction { hops, ops: vec![create.wrap()] }))
         })?;
         Ok(ino)
     }
 
-    fn handle(self: &Arc<FileSystem>, ino: Ino, path: &Path, mut opening: Opening) -> File {
+    pub(super) fn handle(self: &Arc<FileSystem>, ino: Ino, path: &Path, mut opening: Opening) -> File {
         let shared = self.open.share(ino);
         let mut state = shared.lock(&self.open);
         // Another thread may have published it meanwhile.
@@ -213,7 +202,7 @@ impl FileSystem {
         state.next += 1;
         state.handles.push(Handle::new(id, ino, path, opening));
         drop(state);
-        File { fs: self.clone(), shared, id, ahead: ReadAhead::default() }
+        File { fs: self.clone(), shared, id, ahead: ReadAhead::default(), asking: Mutex::default() }
     }
 }
 
@@ -223,7 +212,7 @@ impl File {
         &self.fs.link
     }
 
-    fn lock(&self) -> Locked<'_> {
+    pub(super) fn lock(&self) -> Locked<'_> {
         self.shared.lock(&self.fs.open)
     }
 
@@ -239,7 +228,7 @@ impl File {
     }
 
     /// The handle, if it may do this.
-    fn check(&self, state: &mut State, allowed: impl Fn(Mode) -> bool, what: &str) -> Result<()> {
+    pub(super) fn check(&self, state: &mut State, allowed: impl Fn(Mode) -> bool, what: &str) -> Result<()> {
         self.fs.link.check_usable()?;
         let handle = state.handle(self.id)?;
         if allowed(handle.mode) {
@@ -510,21 +499,31 @@ impl File {
         Ok(())
     }
 
-    /// Publishes what the handle wrote and ends it, whether that works or not.
+    /// Publishes what the handle wrote, gives up its locks and ends it, whether that works or not.
     pub fn close(&self) -> Result<()> {
         let mut state = self.lock();
         self.check(&mut state, |_| true, "")?;
         state.handle(self.id)?.closing = true;
-        let published = self.fs.publish(&mut state, self.id, None);
+        let published = match state.handle(self.id)?.locks {
+            Some(_) => self.fs.unlock(&mut state, self.id, 0, TO_THE_END),
+            None => self.fs.publish(&mut state, self.id, None),
+        };
+        let published = published.and_then(|()| state.handle(self.id)?.check_locks());
         state.end(self.id, &self.fs.open);
         published
     }
 }
 
-impl Drop for File {
-    /// Drops what was not published; waits for nobody.
-    fn drop(&mut self) {
+impl File {
+    /// Ends the handle and drops what was not published; waits for nobody. Calls of other threads fail.
+    pub fn end(&self) {
         self.shared.end(self.id, &self.fs.open);
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -551,6 +550,16 @@ impl Seen {
         }
         Ok(())
     }
+}
+
+/// Whether what a path leads to can be opened.
+pub(super) fn check_is_file(inode: &value::Inode, must_be_dir: bool, path: &Path) -> Result<()> {
+    let (status, what) = match inode.kind() {
+        value::Kind::File if !must_be_dir => return Ok(()),
+        value::Kind::File => (Status::NotADirectory, "the path ends in '/' but is a file"),
+        _ => (Status::IsADirectory, "it is a directory, not a file"),
+    };
+    Err(Error::new(status, what).on_path(path.text()))
 }
 
 fn available(offset: u64, size: u64, wanted: usize) -> usize {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::Path;
 use super::file::Mode;
+use super::locks::Locks;
 use super::open::Place;
 use super::publish::Sent;
 use super::read::Version;
@@ -24,6 +25,9 @@ use crate::state::ops::Extent;
 const MAX_MEMORY: usize = 8 << 20;
 
 const NOT_STORED: &str = "earlier writes through this handle could not be stored; write the file again";
+
+const LOCK_LOST: &str = "the lock was lost: this client gave no sign of life for longer than session.lease; what was \
+                         written since is not published; close the file and open it again";
 
 /// What one handle has of its own.
 pub(super) struct Handle {
@@ -60,8 +64,10 @@ pub(super) struct Handle {
     pub(super) packs: Vec<StoredPack>,
     /// For what is in memory.
     memory: Reservation,
+    /// What it has locked, and may have.
+    pub(super) locks: Option<Locks>,
     /// Why nothing is published any more, if that is so.
-    lost: Option<&'static str>,
+    lost: Option<(Status, &'static str)>,
 }
 
 /// How a handle is opened.
@@ -71,6 +77,7 @@ pub(super) struct Opening {
     pub(super) base: Arc<Version>,
     pub(super) unnamed: Option<Place>,
     pub(super) replaces: bool,
+    pub(super) locks: Option<Locks>,
 }
 
 /// See [`Handle::placement`].
@@ -116,7 +123,7 @@ impl Tail {
 
 impl Handle {
     pub(super) fn new(id: u64, ino: Ino, path: &Path, opening: Opening) -> Handle {
-        let Opening { mode, permissions, base, unnamed, replaces } = opening;
+        let Opening { mode, permissions, base, unnamed, replaces, locks } = opening;
         let dirty = unnamed.is_some() || replaces;
         Handle {
             id,
@@ -138,6 +145,7 @@ impl Handle {
             writer: None,
             packs: Vec::new(),
             memory: MemoryBudget::process().reserve_nothing(),
+            locks,
             lost: None,
         }
     }
@@ -314,13 +322,27 @@ impl Handle {
 
     /// Nothing is published any more, for this reason.
     pub(super) fn lose(&mut self, why: &'static str) {
-        self.lost.get_or_insert(why);
+        self.lost.get_or_insert((Status::Io, why));
+    }
+
+    /// Its locks are gone, and with them the right to what it wrote since.
+    pub(super) fn lose_locks(&mut self) {
+        self.lost = Some((Status::LockLost, LOCK_LOST));
+        self.locks.take().into_iter().for_each(Locks::forget);
+    }
+
+    /// Fails if it has lost locks.
+    pub(super) fn check_locks(&self) -> Result<()> {
+        match self.lost {
+            Some((Status::LockLost, _)) => self.check_whole(),
+            _ => Ok(()),
+        }
     }
 
     /// Whether it may publish.
     pub(super) fn check_whole(&self) -> Result<()> {
         match self.lost {
-            Some(why) => Err(Error::new(Status::Io, why).on_path(self.path.text())),
+            Some((status, why)) => Err(Error::new(status, why).on_path(self.path.text())),
             None => Ok(()),
         }
     }
@@ -353,7 +375,7 @@ impl Handle {
             (Some(stored), _) => Some(stored.clone()),
             // It is here that an upload is found to have failed.
             (None, Some(writer)) => {
-                writer.stored(pack).inspect_err(|_| _ = self.lost.get_or_insert(NOT_STORED))?
+                writer.stored(pack).inspect_err(|_| _ = self.lost.get_or_insert((Status::Io, NOT_STORED)))?
             }
             (None, None) => None,
         };

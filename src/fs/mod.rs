@@ -9,6 +9,7 @@
 //! - `xattrs`: extended attributes.
 //! - `restore`: what was, from a snapshot.
 //! - `quota`: how much there is and may be.
+//! - [`mod@locks`]: locks of open files.
 //! - `watch`: what happens at a path and below it.
 //! - [`mod@file`]: files as their user sees them; `open` knows which are open, `handle` what each has written (in
 //!   `segments`), `publish` brings it to the log, `read` brings content from the store, `ahead` before
@@ -20,6 +21,7 @@ mod change;
 pub mod entry;
 pub mod file;
 mod handle;
+pub mod locks;
 mod namespace;
 mod open;
 pub mod path;
@@ -36,6 +38,7 @@ pub use batch::Batch;
 pub use change::Attributes;
 pub use entry::{Directory, Entry};
 pub use file::{File, Mode, Whence};
+pub use locks::{Lock, Wait};
 pub use path::Path;
 pub use quota::Usage;
 pub use xattrs::Xattr;
@@ -174,6 +177,10 @@ fn refused(refusal: Refusal, path: &Path) -> Error {
             "the filespace's quota is reached; delete something, or ask an admin to raise it"
         }
         Refusal::TooManyAttributes => "a file has at most 1024 extended attributes, and 1 MiB of them",
+        Refusal::Deadlock => {
+            "waiting would never end: who has the lock waits for one of this open file; give that up, and try again"
+        }
+        Refusal::TooManyLocks => "the file has 1024 locks and requests for some; unlock larger ranges",
         Refusal::ContentGone => "what it refers to was deleted meanwhile; call again",
         Refusal::TooFragmented => "the file has more than 65536 fragments; copy it by reading and writing",
         _ if status == Status::Internal => {

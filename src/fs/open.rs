@@ -265,8 +265,14 @@ mod tests {
         let (open, ino, path) = (OpenFiles::default(), Ino(5), Path::parse("/f").unwrap());
         let shared = open.share(ino);
         let mode = Mode::parse("r").unwrap();
-        let opening =
-            || Opening { mode, permissions: 0, base: Arc::default(), unnamed: None, replaces: false };
+        let opening = || Opening {
+            mode,
+            permissions: 0,
+            base: Arc::default(),
+            unnamed: None,
+            replaces: false,
+            locks: None,
+        };
         let mut held = shared.lock(&open);
         held.handles.extend([1, 2].map(|id| Handle::new(id, ino, &path, opening())));
         std::thread::scope(|scope| {

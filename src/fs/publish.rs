@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::change::{Means, create};
 use super::file::ModeKind;
 use super::handle::Handle;
+use super::locks::Locks;
 use super::open::State;
 use super::read::Version;
 use super::resolve::{Last, resolve};
@@ -16,10 +17,10 @@ use crate::filespace::{
     CommitError, Committed, Draft, InlineBlock, ReadError, Unsettled, View, inline_extent, registration,
 };
 use crate::ids::Ino;
-use crate::state::Tables;
 use crate::state::extents::coalesce;
-use crate::state::ops::{Content, Extent, Op, Operation, Punch, Transaction, Truncate};
+use crate::state::ops::{Content, Extent, Guard, Op, Operation, Punch, Transaction, Truncate, Unlock};
 use crate::state::value::Kind;
+use crate::state::{Refusal, Tables};
 
 /// Up to this many bytes a handle leaves it to the commit where its blocks go, so that small files of one
 /// commit share a pack or need none.
@@ -29,7 +30,16 @@ const SMALL: usize = 512 << 10;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Also {
     Truncate(u64),
-    Punch { offset: u64, length: u64 },
+    Punch {
+        offset: u64,
+        length: u64,
+    },
+    /// Gives up what an owner has locked; with the true outcome, whatever the link's mode.
+    Unlock {
+        owner: u64,
+        start: u64,
+        end: u64,
+    },
 }
 
 impl Also {
@@ -38,6 +48,7 @@ impl Also {
         match self {
             Also::Truncate(size) => Op::Truncate(Truncate { ino, size, time }).wrap(),
             Also::Punch { offset, length } => Op::Punch(Punch { ino, offset, length, time }).wrap(),
+            Also::Unlock { owner, start, end } => Op::Unlock(Unlock { ino, owner, start, end }).wrap(),
         }
     }
 }
@@ -90,11 +101,13 @@ impl FileSystem {
         let handle = state.handle(id)?;
         let (kind, unnamed, replaces) =
             (handle.mode.kind, handle.unnamed.is_some(), handle.replaces.is_some());
+        let (is_dirty, is_locked) = (handle.dirty, handle.locks.is_some());
+        let since = handle.locks.as_ref().and_then(Locks::since);
         let (path, permissions, size) = (handle.path.clone(), handle.permissions, handle.end());
         let packs: Vec<_> = handle.packs.iter().map(registration).collect();
         // A number for the file, should its name be new. (The one that it was opened with may be another file's
-        // by now, or of a session that has ended.)
-        let makes_name = unnamed || replaces;
+        // by now, or of a session that has ended.) A lock is of the file, not of its name.
+        let makes_name = unnamed || replaces && !is_locked;
         let ino = if makes_name { self.link.new_ino()? } else { self.link.renumbered(state.handle(id)?.ino) };
         let draft = |mut ops: Vec<Operation>, hops| {
             let content = Content { ino: ino.0, extents: written.extents.clone(), size: 0, time };
@@ -104,6 +117,9 @@ impl FileSystem {
                 ModeKind::Append => ops.push(Op::Append(content).wrap()),
                 _ => ops.push(Op::Write(content).wrap()),
             }
+            // Before all else: what was written under a lock is void if that was lost.
+            let guard = since.filter(|_| is_dirty).map(|since| Op::Guard(Guard { since: since.0 }).wrap());
+            ops.splice(0..0, guard);
             ops.extend(also.map(|also| also.op(ino, time)));
             Draft {
                 transaction: Transaction { hops, ops },
@@ -119,7 +135,8 @@ impl FileSystem {
             })
         } else {
             let deadline = self.link.deadline();
-            self.link.transact(path.text(), false, deadline, |_| Ok(draft(vec![], vec![])))?
+            let wait = matches!(also, Some(Also::Unlock { .. }));
+            self.link.transact(path.text(), wait, deadline, |_| Ok(draft(vec![], vec![])))?
         };
         let sent = Sent { number: ino, ranges: written.ranges, also, outcome: None };
         match committed {
@@ -127,6 +144,11 @@ impl FileSystem {
             Err(CommitError::Unsettled(error, outcome)) => {
                 state.handle(id)?.unsettled = Some(Sent { outcome: Some(outcome), ..sent });
                 Err(error)
+            }
+            Err(CommitError::Refused(Refusal::LockLost)) => {
+                let handle = state.handle(id)?;
+                handle.lose_locks();
+                handle.check_whole()
             }
             Err(error) => Err(failed(error, &path)),
         }
@@ -192,7 +214,7 @@ impl FileSystem {
         let is_whole = state.handle(id)?.replaces.is_some() || matches!(sent.also, Some(Also::Truncate(_)));
         let punched = match sent.also {
             Some(Also::Punch { offset, length }) => Some((offset, offset + length)),
-            Some(Also::Truncate(_)) | None => None,
+            Some(Also::Truncate(_) | Also::Unlock { .. }) | None => None,
         };
         for handle in state.handles.iter_mut().filter(|h| h.ino == ino) {
             let is_own = handle.id() == id;

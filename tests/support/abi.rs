@@ -12,6 +12,7 @@ use lucidlink::ffi::error::ll_error;
 use lucidlink::ffi::file::{ll_buffer, ll_open_options};
 use lucidlink::ffi::filespace::{ll_position, ll_statistics};
 use lucidlink::ffi::fs::ll_entry;
+use lucidlink::ffi::lock::{LL_LOCK_EXCLUSIVE, LL_LOCK_SHARED, ll_lock_options};
 use lucidlink::ffi::snapshot::ll_snapshot_info;
 use lucidlink::ffi::watch::{ll_event, ll_watch_options};
 use lucidlink::ffi::workspace::ll_link_options;
@@ -185,10 +186,18 @@ impl Abi {
 
     /// Links with a preset of consistency.
     pub fn link_as(&self, workspace: u64, name: &str, consistency: u32) -> Res<u64> {
+        self.link_with(workspace, name, |options| options.consistency = consistency)
+    }
+
+    pub fn link_read_only(&self, workspace: u64, name: &str) -> Res<u64> {
+        self.link_with(workspace, name, |options| options.read_only = 1)
+    }
+
+    fn link_with(&self, workspace: u64, name: &str, set: impl FnOnce(&mut ll_link_options)) -> Res<u64> {
         let (name, mut filespace) = (c(name), 0);
         let mut options: ll_link_options = sized();
         options.name = name.as_ptr();
-        options.consistency = consistency;
+        set(&mut options);
         call!(self, workspace::ll_workspace_link_filespace(workspace => u64, &raw const options => *const ll_link_options,
             &raw mut filespace => *mut u64))?;
         Ok(filespace)
@@ -640,6 +649,41 @@ impl Abi {
         call!(self, file::ll_file_open(filespace => u64, path.as_ptr() => *const c_char, mode.as_ptr() => *const c_char,
             std::ptr::null() => *const ll_open_options, &raw mut file => *mut u64))?;
         Ok(file)
+    }
+
+    /// Opens a file with a lock of all of it.
+    pub fn open_locked(
+        &self,
+        filespace: u64,
+        path: &str,
+        mode: &str,
+        exclusive: bool,
+        wait_ms: u64,
+    ) -> Res<u64> {
+        let (path, mode, mut file) = (c(path), c(mode), 0);
+        let mut options: ll_open_options = sized();
+        options.lock = if exclusive { LL_LOCK_EXCLUSIVE } else { LL_LOCK_SHARED };
+        options.lock_wait_ms = wait_ms;
+        call!(self, file::ll_file_open(filespace => u64, path.as_ptr() => *const c_char, mode.as_ptr() => *const c_char,
+            &raw const options => *const ll_open_options, &raw mut file => *mut u64))?;
+        Ok(file)
+    }
+
+    /// A length of 0: to the end.
+    pub fn lock(&self, file: u64, offset: u64, length: u64, exclusive: bool, wait_ms: u64) -> Res<()> {
+        let mut options: ll_lock_options = sized();
+        options.lock = if exclusive { LL_LOCK_EXCLUSIVE } else { LL_LOCK_SHARED };
+        options.wait_ms = wait_ms;
+        call!(self, lock::ll_file_lock_range(file => u64, offset => u64, length => u64,
+            &raw const options => *const ll_lock_options))
+    }
+
+    pub fn unlock(&self, file: u64, offset: u64, length: u64) -> Res<()> {
+        call!(self, lock::ll_file_unlock_range(file => u64, offset => u64, length => u64))
+    }
+
+    pub fn unlock_all(&self, file: u64) -> Res<()> {
+        call!(self, lock::ll_file_unlock_all(file => u64))
     }
 
     pub fn read(&self, file: u64, len: usize) -> Res<Vec<u8>> {
