@@ -551,7 +551,25 @@ public:
     void sync(on_error err LUCIDLINK_OR_THROW) { detail::call(err, ll_file_sync, get()); }
     /// Moves to the newest version of the content (ll_file_refresh). Threads: any. Blocking: yes.
     void refresh(on_error err LUCIDLINK_OR_THROW) { detail::call(err, ll_file_refresh, get()); }
-    /// Publishes what was written and ends the file, whether that works or not; this is empty then (ll_file_close).
+    /// Locks a range of the file, of which `length` bytes, 0: to the end; `kind`: LL_LOCK_SHARED or LL_LOCK_EXCLUSIVE;
+    /// `wait_ms`: how long to wait, 0 or LL_WAIT_FOREVER (ll_file_lock_range). Threads: any. Blocking: yes.
+    void lock_range(std::uint64_t offset, std::uint64_t length, std::uint32_t kind, std::uint64_t wait_ms,
+                    on_error err LUCIDLINK_OR_THROW) {
+        ll_lock_options options = LL_LOCK_OPTIONS_INIT;
+        options.lock = kind;
+        options.wait_ms = wait_ms;
+        const ll_lock_options* how = &options;
+        detail::call(err, ll_file_lock_range, get(), offset, length, how);
+    }
+    /// Publishes what was written and gives up what is locked of a range (ll_file_unlock_range). Threads: any.
+    /// Blocking: yes.
+    void unlock_range(std::uint64_t offset, std::uint64_t length, on_error err LUCIDLINK_OR_THROW) {
+        detail::call(err, ll_file_unlock_range, get(), offset, length);
+    }
+    /// Publishes what was written and gives up all that is locked (ll_file_unlock_all). Threads: any. Blocking: yes.
+    void unlock_all(on_error err LUCIDLINK_OR_THROW) { detail::call(err, ll_file_unlock_all, get()); }
+    /// Publishes what was written, gives up its locks and ends the file, whether that works or not; this is empty then
+    /// (ll_file_close).
     /// Threads: not beside other uses. Blocking: yes.
     void close(on_error err LUCIDLINK_OR_THROW) { detail::call(err, ll_file_close, release()); }
 };
@@ -1121,8 +1139,13 @@ public:
     file open(std::string_view path, std::string_view mode, std::uint32_t permissions,
               on_error err LUCIDLINK_OR_THROW) {
         ll_open_options options = LL_OPEN_OPTIONS_INIT;
-        ll_file opened = LL_INVALID_HANDLE;
         options.mode = permissions;
+        return open(path, mode, options, err);
+    }
+    /// The same with options as they are in C.
+    file open(std::string_view path, std::string_view mode, const ll_open_options& options,
+              on_error err LUCIDLINK_OR_THROW) {
+        ll_file opened = LL_INVALID_HANDLE;
         const ll_open_options* how = &options;
         detail::call(err, ll_file_open, get(), detail::text(path, "path"), detail::text(mode, "mode"), how, &opened);
         return file(opened);
@@ -1149,6 +1172,35 @@ private:
         return detail::elements<Value>(err, detail::handle<&ll_entries_free>(list), ll_entries_count, ll_entries_get,
                                        initial, convert);
     }
+};
+
+/// A file that is open and locked as a whole. The destructor gives the lock up in the background and drops what was
+/// written and not published: publishing is explicit. @since 0.1.0
+class lock {
+public:
+    /// None.
+    lock() noexcept = default;
+    /// Opens a file as filespace::open does and locks it; `kind`: LL_LOCK_SHARED or LL_LOCK_EXCLUSIVE; `wait_ms`: how long
+    /// to wait, 0 or LL_WAIT_FOREVER (ll_file_open). Threads: any. Blocking: yes.
+    lock(filespace& fs, std::string_view path, std::string_view mode, std::uint32_t kind, std::uint64_t wait_ms,
+         on_error err LUCIDLINK_OR_THROW) {
+        ll_open_options options = LL_OPEN_OPTIONS_INIT;
+        options.lock = kind;
+        options.lock_wait_ms = wait_ms;
+        file_ = fs.open(path, mode, options, err);
+    }
+    /// Whether there is one.
+    explicit operator bool() const noexcept { return bool(file_); }
+    /// The file.
+    file& operator*() noexcept { return file_; }
+    /// The file.
+    file* operator->() noexcept { return &file_; }
+    /// Publishes what was written and gives the lock up, whether that works or not; this is empty then (ll_file_close).
+    /// Threads: not beside other uses. Blocking: yes.
+    void unlock(on_error err LUCIDLINK_OR_THROW) { file_.close(err); }
+
+private:
+    file file_;
 };
 
 /// An open workspace. The destructor leaves filespaces linked. @since 0.1.0
