@@ -200,7 +200,7 @@ impl Link {
             position: AtomicU64::new(0),
             applying: Mutex::new(()),
             committer: Committer::default(),
-            locks: Locks::default(),
+            locks: Locks::new(u32::from_le_bytes(env.random_bytes()?)),
             freshness: Freshness::default(),
             foreign: Foreign::new(log.durable()?),
             watches: Watches::default(),
@@ -247,6 +247,7 @@ impl Link {
         }
         let link = Arc::new(link);
         link.resume_background();
+        link.drop_inherited_locks();
         Ok(link)
     }
 

@@ -35,7 +35,8 @@ const RETRY: Duration = Duration::from_millis(200);
 
 /// What a link knows of its locks, and of those who are in its way.
 pub(super) struct Locks {
-    /// Open files that have asked for locks are numbered.
+    /// Open files that have asked for locks are numbered, from a random number on: an earlier process of the same session
+    /// had others.
     owners: AtomicU64,
     /// When the session wrote last.
     wrote: Mutex<Instant>,
@@ -43,23 +44,30 @@ pub(super) struct Locks {
     is_kept: Mutex<bool>,
     /// Open files that have ended, with the file that each had locks of; the log does not know that yet.
     given_up: Mutex<Vec<(Ino, u64)>>,
+    /// A session whose locks an earlier process had.
+    inherited: Mutex<Option<SessionId>>,
     /// Sessions that were in the way, and since when nothing new is known of them.
     sightings: Mutex<HashMap<SessionNo, Sighting>>,
 }
 
-impl Default for Locks {
-    fn default() -> Locks {
+impl Locks {
+    /// Open files are numbered from here on.
+    pub(super) fn new(first: u32) -> Locks {
         Locks {
-            owners: AtomicU64::new(1),
+            owners: AtomicU64::new(u64::from(first) << 32),
             wrote: Mutex::new(Instant::now()),
             is_kept: Mutex::default(),
             given_up: Mutex::default(),
+            inherited: Mutex::default(),
             sightings: Mutex::default(),
         }
     }
-}
 
-impl Locks {
+    /// The session is one that an earlier process had.
+    pub(super) fn inherit(&self, session: SessionId) {
+        *self.inherited.lock() = Some(session);
+    }
+
     /// The session has written something.
     pub(super) fn wrote(&self) {
         *self.wrote.lock() = Instant::now();
@@ -191,22 +199,30 @@ impl Link {
         }
     }
 
-    /// Gives up all that an open file has of a file, soon; waits for nobody.
+    /// Gives up all that an open file has of a file, soon; waits for nobody. It is tried until the log takes it, or the
+    /// session ends, and its locks with it.
     pub fn give_up_locks(self: &Arc<Link>, ino: Ino, owner: u64) {
         if self.is_closed() {
-            // The end of its session is the end of its locks.
             return;
         }
         self.locks.given_up.lock().push((ino, owner));
-        let link = self.clone();
-        self.runtime().spawn_blocking(move || link.commit_given_up());
+        let (link, runtime) = (Arc::downgrade(self), self.runtime().clone());
+        self.runtime().spawn(async move {
+            while let Some(link) = link.upgrade() {
+                let done = runtime.spawn_blocking(move || link.commit_given_up()).await;
+                if done.unwrap_or(true) {
+                    return;
+                }
+                tokio::time::sleep(RETRY).await;
+            }
+        });
     }
 
-    /// What cannot be committed now is tried again with the next sign of life.
-    fn commit_given_up(&self) {
+    /// Whether there is nothing left to commit.
+    fn commit_given_up(&self) -> bool {
         let given_up = std::mem::take(&mut *self.locks.given_up.lock());
-        if given_up.is_empty() {
-            return;
+        if given_up.is_empty() || self.is_closed() {
+            return true;
         }
         let unlock = |(ino, owner): &(Ino, u64)| {
             Op::Unlock(Unlock { ino: self.renumbered(*ino).0, owner: *owner, start: 0, end: TO_THE_END })
@@ -214,8 +230,36 @@ impl Link {
         };
         let ops = given_up.iter().map(unlock).collect();
         let committed = self.commit_in_turn(Draft::new(Transaction { hops: vec![], ops }), self.deadline());
-        if matches!(committed, Err(CommitError::Failed(_) | CommitError::Unsettled(..))) {
+        let failed = matches!(committed, Err(CommitError::Failed(_) | CommitError::Unsettled(..)));
+        if failed {
             self.locks.given_up.lock().extend(given_up);
+        }
+        !failed
+    }
+
+    /// The process that had this session before is gone, and nobody has its locks any more. What it had acknowledged
+    /// under them is committed first.
+    pub(super) fn drop_inherited_locks(&self) {
+        let Some(id) = self.locks.inherited.lock().take() else { return };
+        let drop = || -> Result<()> {
+            let session = self.read_committed(|state| Ok(state.session(id)?))?;
+            let Some(session) = session.filter(|session| !session.closed) else { return Ok(()) };
+            if self.read_committed(|state| Ok(locked_files(state, session.number())?))?.is_empty() {
+                return Ok(());
+            }
+            self.drain(self.deadline())?;
+            let last_k = self.read_committed(|state| Ok(state.session(id)?))?.map_or(0, |s| s.last_k);
+            // A session that drops its own names the commit that does so.
+            let own = self.lock_session().is_some_and(|(own, _)| own == id);
+            let drop = DropLocks { session: Bytes::copy_from_slice(&id.0), last_k: last_k + u64::from(own) };
+            match self.commit_in_turn(Draft::of(Op::DropLocks(drop)), self.deadline()) {
+                Ok(_) | Err(CommitError::Refused(_)) => Ok(()),
+                Err(CommitError::Failed(error) | CommitError::Unsettled(error, _)) => Err(error),
+            }
+        };
+        if let Err(error) = drop() {
+            // They end with their lease.
+            crate::report::warn(|| format!("locks of an earlier process cannot be dropped now: {error}"));
         }
     }
 
@@ -239,7 +283,6 @@ impl Link {
 
     /// Writes something if that is due; whether it will be due again.
     fn give_sign_of_life(&self) -> bool {
-        self.commit_given_up();
         if self.is_closed() || !self.still_has_locks() {
             return false;
         }

@@ -66,6 +66,9 @@ impl Link {
             return Err(Error::new(Status::AccessDenied, what));
         }
         let fate = session.map(|session| self.fate(&session, in_flight, own)).transpose()?;
+        if let (Some(Fate::GoesOn), Some(session)) = (&fate, session) {
+            self.locks.inherit(session.id);
+        }
         let is_strict = self.commit_mode() == CommitMode::Wait;
         let mut queue = self.committer.queue.lock();
         queue.recover(place, recovered);

@@ -126,3 +126,57 @@ fn who_watches_costs_a_look_now_and_then_however_many_watch() {
     program.stop();
     other.stop();
 }
+
+#[test]
+fn a_lock_is_one_put_and_its_release_another() {
+    let program = Program::new("locks", LL_CONSISTENCY_STRICT);
+    let (abi, filespace) = (&program.abi, program.filespace);
+    abi.write_file(filespace, "/f", b"first").unwrap();
+    let file = abi.open(filespace, "/f", "r+").unwrap();
+    counts(&program);
+    for n in 0..3 {
+        abi.lock(file, 0, 0, true, 1000).unwrap();
+        assert_eq!(counts(&program), only("PUT log", 1), "lock {n}");
+        abi.pwrite(file, 0, b"again").unwrap();
+        abi.unlock_all(file).unwrap();
+        assert_eq!(
+            counts(&program),
+            only("PUT log", 1),
+            "what was written is published with the release {n}"
+        );
+    }
+    abi.close(file).unwrap();
+    assert_eq!(counts(&program), [], "there is nothing to give up");
+    let file = abi.open_locked(filespace, "/new", "w", true, 0).unwrap();
+    assert_eq!(counts(&program), only("PUT log", 1), "the name and the lock");
+    abi.close(file).unwrap();
+    assert_eq!(counts(&program), only("PUT log", 1), "the content and the release");
+    program.stop();
+}
+
+#[test]
+fn a_lock_is_handed_on_by_one_put() {
+    let program = Program::new("hand-off", LL_CONSISTENCY_STRICT);
+    let other = Program::another("hand-off", LL_CONSISTENCY_STRICT);
+    let abi = &program.abi;
+    let file = abi.open_locked(program.filespace, "/f", "w", true, 0).unwrap();
+    let waiting = other.abi.open(other.filespace, "/f", "r").unwrap();
+    let before = abi.sync_all(program.filespace).unwrap().seq;
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| other.abi.lock(waiting, 0, 0, true, 60_000));
+        // Until the request is in the log.
+        while abi.sync_all(program.filespace).unwrap().seq == before {
+            abi.exists(program.filespace, "/f", false).unwrap();
+        }
+        counts(&program);
+        counts(&other);
+        abi.unlock_all(file).unwrap();
+        waits.join().unwrap().unwrap();
+    });
+    let released = counts(&program);
+    assert_eq!(released, only("PUT log", 1), "whoever gives it up");
+    let seen = counts(&other);
+    assert!(seen.iter().all(|(kind, n)| kind == "GET log" && *n <= 8), "whoever waits looks: {seen:?}");
+    program.stop();
+    other.stop();
+}

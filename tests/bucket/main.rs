@@ -5,9 +5,12 @@
 #[allow(unreachable_pub)]
 mod abi;
 mod conformance;
+#[path = "../support/counter.rs"]
+mod counter;
 mod counts;
 mod credentials;
 mod faults;
+mod locks;
 #[path = "../support/loopback.rs"]
 mod loopback;
 mod offline;

@@ -1,8 +1,15 @@
 //! Workspaces in a bucket whose logs are in PostgreSQL, on real servers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../support/abi.rs"]
+#[allow(unreachable_pub)]
+mod abi;
 mod conformance;
+#[path = "../support/counter.rs"]
+mod counter;
 mod faults;
+#[path = "../bucket/locks.rs"]
+mod locks;
 #[path = "../support/loopback.rs"]
 mod loopback;
 #[path = "../support/postgres.rs"]

@@ -16,6 +16,7 @@ mod appends;
 mod audit;
 #[path = "../model/call.rs"]
 mod call;
+mod locks;
 #[path = "../model/model.rs"]
 mod model;
 mod relaxed;

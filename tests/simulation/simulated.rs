@@ -9,7 +9,7 @@ use lucidlink::content::store::memory::MemoryStore;
 use lucidlink::crypto::Key32;
 use lucidlink::crypto::account::AccountKeys;
 use lucidlink::crypto::seal::Keyring;
-use lucidlink::env::Env;
+use lucidlink::env::{Env, ManualClock, SeededRandom};
 use lucidlink::error::{Error, Result, Status};
 use lucidlink::filespace::genesis::{Genesis, log_id};
 use lucidlink::filespace::{CommitMode, Link, LinkOptions, LinkParts};
@@ -40,6 +40,8 @@ pub struct Simulated {
     pub fs: Arc<FileSystem>,
     pub log: Arc<FaultyLog>,
     pub store: Arc<FaultyStore>,
+    /// Its own.
+    pub clock: Arc<ManualClock>,
 }
 
 impl Place {
@@ -57,7 +59,11 @@ impl Place {
             store: Arc::new(MemoryStore::default()),
             key,
             account: Arc::new(account),
-            runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap(),
+            runtime: tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_time()
+                .build()
+                .unwrap(),
         }
     }
 
@@ -89,13 +95,14 @@ impl Place {
         self.open_as(seed, 0, "/", LinkOptions { commit, max_staleness, folder, ..strict })
     }
 
-    fn open_as(&self, seed: u64, odds: u64, root: &str, options: LinkOptions) -> Simulated {
+    pub fn open_as(&self, seed: u64, odds: u64, root: &str, options: LinkOptions) -> Simulated {
+        let clock = Arc::new(ManualClock::new(1_700_000_000_000_000_000));
         let log = Arc::new(FaultyLog::new(self.log.clone() as Arc<dyn CommitLog>, seed, 0));
         let store = Arc::new(FaultyStore::new(self.store.clone() as Arc<dyn Store>, seed + 1, 0));
         let parts = LinkParts {
             id: self.id,
             name: self.id.to_string(),
-            env: Env::seeded(seed + 2),
+            env: Env { clock: clock.clone(), random: Arc::new(SeededRandom::new(seed + 2)) },
             log: log.clone(),
             store: store.clone(),
             account: self.account.clone(),
@@ -106,7 +113,7 @@ impl Place {
         let fs = FileSystem::new(link, Path::parse(root).unwrap()).unwrap();
         log.set_odds(odds);
         store.set_odds(odds);
-        Simulated { fs, log, store }
+        Simulated { fs, log, store, clock }
     }
 }
 
