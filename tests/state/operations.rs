@@ -59,7 +59,10 @@ impl Commits {
             }
             68..77 => Op::Write(self.content(commit, packs, time)),
             77..85 => Op::Append(self.content(commit, packs, time)),
-            85..89 => Op::Truncate(Truncate { ino: self.file(commit), size: self.size(commit), time }),
+            85..89 => {
+                let ino = if self.chance.once_in(4) { self.any_number(commit) } else { self.file(commit) };
+                Op::Truncate(Truncate { ino, size: self.size(commit), time })
+            }
             89..91 => {
                 let offset = self.size(commit);
                 let length = self.chance.one(&[0, 1, 3, 9, 100, u64::MAX]);
