@@ -228,10 +228,18 @@ impl Workspace {
     /// Takes an account's role in a filespace away.
     pub fn revoke_grant(&self, filespace: &str, account: &str) -> Result<()> {
         let filespace = self.filespace_named(filespace)?;
-        let key_id = self.account(account)?.key_id;
+        let AccountInfo { key_id, name, .. } = self.account(account)?;
         let link = self.link(filespace.id, LinkOptions::strict(self.timeout()))?;
         let revoke = RevokeMember { key_id: Bytes::copy_from_slice(&key_id.0) };
-        let result = self.commit_to(&link, Op::RevokeMember(revoke), "revoke a grant");
+        let result = self.commit_to(&link, Op::RevokeMember(revoke), "revoke a grant").map_err(|error| {
+            match error.status() {
+                Status::NotFound => {
+                    let what = format!("account {name:?} has no role in filespace {:?}", filespace.name);
+                    Error::new(Status::NotFound, what)
+                }
+                _ => error,
+            }
+        });
         result.and_then(|()| self.renew_key(&link)).and(link.close())
     }
 
