@@ -240,7 +240,9 @@ impl Workspace {
                 _ => error,
             }
         });
-        result.and_then(|()| self.renew_key(&link)).and(link.close())
+        let result = result.and_then(|()| self.renew_key(&link));
+        result.and(link.sync().map(drop)).and(link.close())?;
+        self.make_durable()
     }
 
     pub(super) fn granter(&self, id: KeyId) -> Option<[u8; 32]> {
