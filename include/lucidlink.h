@@ -163,7 +163,8 @@
 #define LL_ROLE_WRITER 2
 
 /**
- * May also make, grant and revoke.
+ * May also make, grant and revoke: in a workspace accounts and filespaces; in a filespace roles, which only admins of
+ * the workspace too can grant.
  */
 #define LL_ROLE_ADMIN 3
 
@@ -299,7 +300,7 @@
 
 /**
  * Nobody took the events for too long, and those up to this position are lost: look at the files as they are. What
- * comes behind it is told again.
+ * comes behind it is told as before.
  */
 #define LL_EVENT_OVERFLOW 7
 
@@ -1048,7 +1049,7 @@ typedef uint64_t ll_watch;
  */
 typedef struct ll_event {
   /**
-   * sizeof(ll_event), set by the library.
+   * sizeof(ll_event), set by the caller in the first of those that ll_watch_next fills.
    */
   uint32_t struct_size;
   /**
@@ -2216,8 +2217,8 @@ ll_status ll_service_account_create(ll_workspace workspace,
 /**
  * Gives an account another token: keys of its own, with the name and the roles that it has; the old token is good for
  * nothing from then on. What is written to its filespaces afterwards is sealed under a key that the old one does not
- * have. An account may do it for itself; the workspace handle is of no use then: authenticate with the new token. Rotate
- * another admin's token only if that admin gets the new one.
+ * have. An admin may do it for itself; the workspace handle is of no use then: authenticate with the new token. Other
+ * accounts ask one. Rotate another admin's token only if that admin gets the new one.
  *
  * @param workspace The workspace, opened by one of its admins.
  * @param account Its name or key id.
@@ -2322,7 +2323,7 @@ ll_status ll_service_account_revoke(ll_workspace workspace,
 /**
  * Gives an account a role in a filespace, or changes it.
  *
- * @param workspace The workspace, opened by an admin of the filespace.
+ * @param workspace The workspace, opened by one of its admins who is one of the filespace too.
  * @param filespace The filespace's name.
  * @param account The account's name or key id.
  * @param role_in_filespace LL_ROLE_READER, LL_ROLE_WRITER or LL_ROLE_ADMIN.
@@ -2348,8 +2349,8 @@ ll_status ll_filespace_grant(ll_workspace workspace,
  * @param account The account's name or key id.
  * @param err Detail of a failure, or NULL.
  * Threads: any. Blocking: until log and store answer, at most network.timeout.
- * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND, LL_ERR_ACCESS_DENIED. @since
- * 0.1.0
+ * Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND (also if it has none),
+ * LL_ERR_ACCESS_DENIED. @since 0.1.0
  */
 LL_API
 ll_status ll_filespace_revoke(ll_workspace workspace,
@@ -4173,8 +4174,8 @@ void ll_batch_free(ll_batch handle);
 
 /**
  * Starts to watch a filespace: what everybody's commits do to it is told, in their order, each at least once, with the
- * names as they are at that place. Works on read-only links and for readers too. A position that the log does not reach
- * back to any more is LL_ERR_POSITION_TRUNCATED.
+ * names as they are at that place. Works on read-only links and for readers too, but not on a snapshot, in which nothing
+ * happens. A position that the log does not reach back to any more is LL_ERR_POSITION_TRUNCATED.
  *
  * @param filespace The filespace.
  * @param options What is watched; NULL for all of it, from now on.
@@ -4299,11 +4300,12 @@ void ll_watch_options_init(struct ll_watch_options *options);
 LL_API void ll_event_init(struct ll_event *event);
 
 /**
- * Checks a filespace as a whole, as it was committed when the call began, or what a snapshot has, if that is linked: the log with every signature, the state that
- * it gives, checkpoints, counters, packs and their blocks, and each range of a file. What is damaged does not stop it:
- * it is a finding, with the files concerned. Nothing is changed; others may read and write meanwhile. It reads all that
- * is stored, so it takes as long as that; memory does not grow with it, but for what changed between two checkpoints. In a
- * folder a file that was removed is still there for a process that has it open: a check by another one sees that.
+ * Checks a filespace as a whole, as it was committed when the call began, or what a snapshot has, if that is linked: the
+ * log with every signature, the state that it gives, checkpoints, counters, packs and their blocks, and each range of a
+ * file. What is damaged does not stop it: it is a finding, with the files concerned. Nothing is changed; others may read
+ * and write meanwhile. It reads all that is stored, so it takes as long as that; memory does not grow with it, but for
+ * what changed between two checkpoints. In a folder a file that was removed is still there for a process that has it
+ * open: a check by another one sees that.
  *
  * @param filespace The filespace.
  * @param options How, or NULL.
@@ -4404,7 +4406,7 @@ ll_status ll_filespace_checkpoint(ll_filespace filespace,
  * Deletes what nobody can read any more: packs of content whose last byte was overwritten, cut or deleted longer ago
  * than the grace, and what writers that died have left. How long ago that was, the store's clock says: a first call
  * leaves a mark, and one that comes when the grace is over deletes. Others may read and write meanwhile. Ended at any
- * point, it is taken up by the next one.
+ * point, it is taken up by the next one. A dry run needs no more than a reader's role, and works on read-only links too.
  *
  * @param filespace The filespace.
  * @param options What, or NULL.

@@ -21,6 +21,7 @@ use lucidlink::fs::{FileSystem, Mode, Path};
 use lucidlink::ids::{LogId, Seq};
 use lucidlink::log::memory::MemoryLog;
 use lucidlink::log::{Append, CommitLog, Life, LogError};
+use lucidlink::state::value::Role;
 use lucidlink::workspace::{Location, Workspace};
 use parking_lot::Mutex;
 use prost::Message;
@@ -407,6 +408,31 @@ fn a_commit_whose_objects_did_not_survive_is_cut_with_all_behind_it() {
         start_the_machine_again(folder.place.path());
         has(&folder.link(), "/next", 300);
     }
+}
+
+/// A log that has lost the revocation is damaged, not one in which it never was.
+#[test]
+fn a_role_that_was_taken_away_stays_away_after_power_loss() {
+    let folder = Folder::new();
+    let workspace = folder.workspace();
+    workspace.create_account("ann", Role::Writer, 0).unwrap();
+    workspace.grant("projects", "ann", Role::Writer).unwrap();
+    let segments = || {
+        let files = std::fs::read_dir(folder.filespace().join("log")).unwrap().map(|e| e.unwrap().path());
+        files.filter(|file| !file.ends_with("head")).collect::<Vec<_>>()
+    };
+    let before: Vec<_> = segments().into_iter().map(|file| (std::fs::read(&file).unwrap(), file)).collect();
+    workspace.revoke_grant("projects", "ann").unwrap();
+    drop(workspace);
+
+    for (bytes, file) in before {
+        std::fs::write(file, bytes).unwrap();
+    }
+    start_the_machine_again(folder.place.path());
+    let workspace = folder.workspace();
+    let id = workspace.filespace_named("projects").unwrap().id;
+    let refused = workspace.link(id, LinkOptions::strict(TIMEOUT)).err().unwrap();
+    assert_eq!(refused.status(), Status::Integrity, "{refused}");
 }
 
 /// A commit that is too large for its slot.

@@ -236,6 +236,9 @@ fn a_snapshot_stays_as_it_was() {
         assert_eq!(status(refused), READ_ONLY);
     }
     assert_eq!(status(abi.open(then, "/d/none", "w")), READ_ONLY);
+    let refused = abi.open_locked(then, "/d/sub/deep/largest", "r", false, 0).unwrap_err();
+    assert_eq!(refused.status, READ_ONLY);
+    assert!(refused.message.contains("in a snapshot"), "{}", refused.message);
     let later = abi.sync_all(fs).unwrap();
     assert_eq!(status(abi.wait_for(then, &later, 60_000)), INVALID_ARGUMENT);
     abi.wait_for(then, &position, 0).unwrap();

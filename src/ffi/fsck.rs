@@ -98,11 +98,12 @@ unsafe impl Sized32 for ll_fsck_report {}
 // SAFETY: integers and raw pointers, the size first.
 unsafe impl Sized32 for ll_finding {}
 
-/// Checks a filespace as a whole, as it was committed when the call began, or what a snapshot has, if that is linked: the log with every signature, the state that
-/// it gives, checkpoints, counters, packs and their blocks, and each range of a file. What is damaged does not stop it:
-/// it is a finding, with the files concerned. Nothing is changed; others may read and write meanwhile. It reads all that
-/// is stored, so it takes as long as that; memory does not grow with it, but for what changed between two checkpoints. In a
-/// folder a file that was removed is still there for a process that has it open: a check by another one sees that.
+/// Checks a filespace as a whole, as it was committed when the call began, or what a snapshot has, if that is linked: the
+/// log with every signature, the state that it gives, checkpoints, counters, packs and their blocks, and each range of a
+/// file. What is damaged does not stop it: it is a finding, with the files concerned. Nothing is changed; others may read
+/// and write meanwhile. It reads all that is stored, so it takes as long as that; memory does not grow with it, but for
+/// what changed between two checkpoints. In a folder a file that was removed is still there for a process that has it
+/// open: a check by another one sees that.
 ///
 /// @param filespace The filespace.
 /// @param options How, or NULL.

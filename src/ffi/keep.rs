@@ -66,7 +66,7 @@ pub unsafe extern "C" fn ll_filespace_checkpoint(filespace: ll_filespace, err: *
 /// Deletes what nobody can read any more: packs of content whose last byte was overwritten, cut or deleted longer ago
 /// than the grace, and what writers that died have left. How long ago that was, the store's clock says: a first call
 /// leaves a mark, and one that comes when the grace is over deletes. Others may read and write meanwhile. Ended at any
-/// point, it is taken up by the next one.
+/// point, it is taken up by the next one. A dry run needs no more than a reader's role, and works on read-only links too.
 ///
 /// @param filespace The filespace.
 /// @param options What, or NULL.

@@ -32,7 +32,8 @@ impl Object for AccountsHandle {
 pub const LL_ROLE_READER: u32 = 1;
 /// May read and write.
 pub const LL_ROLE_WRITER: u32 = 2;
-/// May also make, grant and revoke.
+/// May also make, grant and revoke: in a workspace accounts and filespaces; in a filespace roles, which only admins of
+/// the workspace too can grant.
 pub const LL_ROLE_ADMIN: u32 = 3;
 
 /// Bytes that suffice for a token with its NUL.
@@ -287,8 +288,8 @@ pub unsafe extern "C" fn ll_service_account_create(
 
 /// Gives an account another token: keys of its own, with the name and the roles that it has; the old token is good for
 /// nothing from then on. What is written to its filespaces afterwards is sealed under a key that the old one does not
-/// have. An account may do it for itself; the workspace handle is of no use then: authenticate with the new token. Rotate
-/// another admin's token only if that admin gets the new one.
+/// have. An admin may do it for itself; the workspace handle is of no use then: authenticate with the new token. Other
+/// accounts ask one. Rotate another admin's token only if that admin gets the new one.
 ///
 /// @param workspace The workspace, opened by one of its admins.
 /// @param account Its name or key id.
@@ -454,7 +455,7 @@ pub unsafe extern "C" fn ll_service_account_revoke(
 
 /// Gives an account a role in a filespace, or changes it.
 ///
-/// @param workspace The workspace, opened by an admin of the filespace.
+/// @param workspace The workspace, opened by one of its admins who is one of the filespace too.
 /// @param filespace The filespace's name.
 /// @param account The account's name or key id.
 /// @param role_in_filespace LL_ROLE_READER, LL_ROLE_WRITER or LL_ROLE_ADMIN.
@@ -490,8 +491,8 @@ pub unsafe extern "C" fn ll_filespace_grant(
 /// @param account The account's name or key id.
 /// @param err Detail of a failure, or NULL.
 /// Threads: any. Blocking: until log and store answer, at most network.timeout.
-/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND, LL_ERR_ACCESS_DENIED. @since
-/// 0.1.0
+/// Errors: LL_ERR_INVALID_HANDLE, LL_ERR_INVALID_ARGUMENT, LL_ERR_NOT_FOUND (also if it has none),
+/// LL_ERR_ACCESS_DENIED. @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ll_filespace_revoke(
     workspace: ll_workspace,

@@ -39,7 +39,7 @@ pub const LL_EVENT_DELETED: u32 = 5;
 /// A directory was removed with all that was in it.
 pub const LL_EVENT_TREE_REMOVED: u32 = 6;
 /// Nobody took the events for too long, and those up to this position are lost: look at the files as they are. What
-/// comes behind it is told again.
+/// comes behind it is told as before.
 pub const LL_EVENT_OVERFLOW: u32 = 7;
 
 /// Leave out what this link does itself.
@@ -64,7 +64,7 @@ pub struct ll_watch_options {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ll_event {
-    /// sizeof(ll_event), set by the library.
+    /// sizeof(ll_event), set by the caller in the first of those that ll_watch_next fills.
     pub struct_size: u32,
     /// LL_EVENT_CREATED to LL_EVENT_OVERFLOW.
     pub kind: u32,
@@ -190,8 +190,8 @@ impl WatchHandle {
 }
 
 /// Starts to watch a filespace: what everybody's commits do to it is told, in their order, each at least once, with the
-/// names as they are at that place. Works on read-only links and for readers too. A position that the log does not reach
-/// back to any more is LL_ERR_POSITION_TRUNCATED.
+/// names as they are at that place. Works on read-only links and for readers too, but not on a snapshot, in which nothing
+/// happens. A position that the log does not reach back to any more is LL_ERR_POSITION_TRUNCATED.
 ///
 /// @param filespace The filespace.
 /// @param options What is watched; NULL for all of it, from now on.

@@ -270,7 +270,7 @@ impl File {
         {
             handle.position = offset;
         }
-        filled.map(|()| len)
+        filled.map(|()| len).map_err(|error| self.on_its_path(error))
     }
 
     /// Reads at an offset, without the handle's position.
@@ -279,9 +279,20 @@ impl File {
         self.check(&mut state, Mode::reads, "reading")?;
         let (ino, base) = self.base(&mut state)?;
         let len = available(offset, state.size(ino, &base), out.len());
-        let seen = self.look(state, ino, base, offset, offset + len as u64)?;
-        seen.fill(&self.fs.link, offset, &mut out[..len])?;
-        Ok(len)
+        let seen = self.look(state, ino, base, offset, offset + len as u64);
+        let filled = seen.and_then(|seen| seen.fill(&self.fs.link, offset, &mut out[..len]));
+        filled.map(|()| len).map_err(|error| self.on_its_path(error))
+    }
+
+    /// A failure to read, with the path that the file was opened by: the store knows objects only.
+    fn on_its_path(&self, error: Error) -> Error {
+        if error.path().is_some() {
+            return error;
+        }
+        match self.lock().handle(self.id) {
+            Ok(handle) => error.on_path(handle.path.text()),
+            Err(_) => error,
+        }
     }
 
     /// What there is in `[from, to)`. Only what is in memory is looked at under the lock.

@@ -209,6 +209,7 @@ impl FileSystem {
     fn check_lockable(&self, path: &Path) -> Result<()> {
         self.link.check_writable().map_err(|error| {
             let what = match error.status() {
+                Status::ReadOnly if self.link.is_snapshot() => "what is in a snapshot cannot be locked, and needs no lock",
                 Status::ReadOnly => "a lock is written to the log: link the filespace without read_only",
                 Status::AccessDenied => {
                     "a lock is written to the log, and the account's role does not allow that; ask an admin for a \

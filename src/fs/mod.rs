@@ -177,6 +177,7 @@ fn refused(refusal: Refusal, path: &Path) -> Error {
             "the filespace's quota is reached; delete something, or ask an admin to raise it"
         }
         Refusal::TooManyAttributes => "a file has at most 1024 extended attributes, and 1 MiB of them",
+        Refusal::Locked => "others have locked it; try again later, or say how long to wait",
         Refusal::Deadlock => {
             "waiting would never end: who has the lock waits for one of this open file; give that up, and try again"
         }

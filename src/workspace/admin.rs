@@ -228,11 +228,21 @@ impl Workspace {
     /// Takes an account's role in a filespace away.
     pub fn revoke_grant(&self, filespace: &str, account: &str) -> Result<()> {
         let filespace = self.filespace_named(filespace)?;
-        let key_id = self.account(account)?.key_id;
+        let AccountInfo { key_id, name, .. } = self.account(account)?;
         let link = self.link(filespace.id, LinkOptions::strict(self.timeout()))?;
         let revoke = RevokeMember { key_id: Bytes::copy_from_slice(&key_id.0) };
-        let result = self.commit_to(&link, Op::RevokeMember(revoke), "revoke a grant");
-        result.and_then(|()| self.renew_key(&link)).and(link.close())
+        let result = self.commit_to(&link, Op::RevokeMember(revoke), "revoke a grant").map_err(|error| {
+            match error.status() {
+                Status::NotFound => {
+                    let what = format!("account {name:?} has no role in filespace {:?}", filespace.name);
+                    Error::new(Status::NotFound, what)
+                }
+                _ => error,
+            }
+        });
+        let result = result.and_then(|()| self.renew_key(&link));
+        result.and(link.sync().map(drop)).and(link.close())?;
+        self.make_durable()
     }
 
     pub(super) fn granter(&self, id: KeyId) -> Option<[u8; 32]> {

@@ -28,6 +28,8 @@ fn fsck_names_the_files_that_lost_something_and_fails() {
     bytes[100] ^= 1;
     fs::write(&packs[0], bytes).unwrap();
     world.ok(["fsck", "--quick", "projects"]);
+    let unread = world.fails(1, ["cat", "projects:/new\nline/large"]);
+    assert!(unread.contains(r"/new\nline/large"), "who reads it is told which file it is: {unread}");
     let output = world.run(["--json", "fsck", "projects"]);
     assert_eq!((output.status.code(), output.stderr.len()), (Some(1), 0));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -244,8 +244,10 @@ fn a_filespace_is_named_without_a_path_where_none_belongs() {
         ("filespace rename", &["new"]),
         ("filespace accept-fork", &["7"]),
         ("grant", &["admin", "admin"]),
+        ("fsck", &[]),
+        ("gc", &[]),
     ] {
-        for path in ["projects:/", "projects:", "projects:/a/b", "projects/"] {
+        for path in ["projects:/", "projects:", "projects:/a/b", "projects/", "projects@s", "projects@s:/"] {
             let words = command.split(' ').chain([path]).chain(others.iter().copied());
             let output = world.command([]).args(words).output().unwrap();
             let stderr = String::from_utf8(output.stderr).unwrap();

@@ -143,7 +143,9 @@ fn accounts() {
     let json =
         world.json(["account", "create", "day", "--role", "reader", "--expires", "2100-01-31", "--json"]);
     assert_eq!(json[0]["expires"], "2100-01-31T00:00:00.000000000Z");
-    world.fails(1, ["account", "create", "late", "--role", "reader", "--expires", "1999-01-01T00:00:00Z"]);
+    let late = world
+        .fails(2, ["account", "create", "late", "--role", "reader", "--expires", "1999-01-01T00:00:00Z"]);
+    assert!(late.contains("--expires") && late.contains("past"), "{late}");
     let bad = world.fails(2, ["account", "create", "late", "--role", "reader", "--expires", "soon"]);
     assert!(bad.contains("--expires") && bad.contains("30d"), "{bad}");
     world.fails(2, ["account", "create", "x", "--role", "owner"]);
@@ -179,6 +181,9 @@ fn grants() {
     world.fails(2, ["grant", "projects", "render"]);
     world.fails(2, ["grant", "projects", "render", "king"]);
     world.fails(2, ["grant", "--revoke", "projects", "render", "reader"]);
+    world.ok(["account", "create", "idle", "--role", "writer"]);
+    let refused = world.fails(4, ["grant", "--revoke", "projects", "idle"]);
+    assert!(refused.contains("account \"idle\" has no role in filespace \"projects\""), "{refused}");
 }
 
 #[test]

@@ -75,7 +75,8 @@ fn a_token_is_rotated_and_another_is_kept_for_bad_days() {
     let mut world = World::new();
     world.write("projects:/file", b"kept");
     let recovery = world.ok(["backup"]).trim_end().to_owned();
-    assert!(world.fails(1, ["backup"]).contains("recovery"));
+    let refused = world.fails(1, ["backup"]);
+    assert!(refused.contains("recovery") && refused.contains("--name"), "{refused}");
     let new = world.ok(["account", "rotate", "admin"]).trim_end().to_owned();
     assert!(world.fails(3, ["ls", "projects:/"]).contains("revoked"));
     for token in [new, recovery] {
@@ -123,6 +124,7 @@ fn restored_and_copied_out() {
     assert_same(&world.local("odd"), &world.local("again"));
 
     assert!(world.fails(2, ["restore", "projects:/file"]).contains("NAME@SNAPSHOT:/path"));
+    assert!(world.fails(2, ["restore", "projects@s:/file", "beside"]).contains("starting with '/'"));
     world.fails(2, ["restore", "projects@s:/file", "other:/file"]);
     world.fails(2, ["cp", "projects@s:/file", "other:/file"]);
     world.fails(4, ["restore", "projects@none:/file", "/x"]);

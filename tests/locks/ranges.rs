@@ -10,7 +10,12 @@ fn ranges_conflict_where_they_overlap_and_one_is_exclusive() {
     let [a, b] = [(); 2].map(|()| abi.open(world.fs, "/f", "r+").unwrap());
     abi.lock(a, 0, 10, true, 0).unwrap();
     abi.lock(b, 10, 10, true, 0).unwrap();
-    assert_eq!(status(abi.lock(b, 9, 1, false, 0)), LOCKED);
+    let refused = abi.lock(b, 9, 1, false, 0).unwrap_err();
+    assert!(
+        refused.status == LOCKED && refused.message.contains("others have locked it"),
+        "{}",
+        refused.message
+    );
     abi.lock(a, 20, 5, false, 0).unwrap();
     abi.lock(b, 20, 5, false, 0).unwrap();
     assert_eq!(status(abi.lock(b, 22, 1, true, 0)), LOCKED);

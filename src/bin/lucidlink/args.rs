@@ -116,6 +116,8 @@ pub(crate) enum Command {
         name: String,
     },
     /// Give an account a role in a filespace, or take it away
+    ///
+    /// Admins of the filespace take roles away; those of them who are admins of the workspace too give them.
     #[command(override_usage = "lucidlink grant [OPTIONS] <FILESPACE> <ACCOUNT> <ROLE>\n       \
                                 lucidlink grant [OPTIONS] --revoke <FILESPACE> <ACCOUNT>")]
     Grant(Grant),
@@ -204,8 +206,10 @@ pub(crate) enum Command {
     /// Print what happens in a filespace, until Ctrl-C
     ///
     /// A line for each thing that happened: the number of the commit, what happened (created, changed, attributes, moved,
-    /// deleted, tree-removed), who did it, and the path right after it. With --json each says in "resume" what --from
-    /// takes to go on behind it, also after this process died; the first line only says where it starts.
+    /// deleted, tree-removed), who did it, and the path right after it, or ? if it is not below what is watched any more.
+    /// overflow says that events up to there are lost, because nobody read them in time: look at the files as they are.
+    /// With --json each says in "resume" what --from takes to go on behind it, also after this process died; the first
+    /// line (start) only says where it starts.
     Watch(Watch),
     /// Write a checkpoint of a filespace, from which newcomers start
     ///
@@ -218,7 +222,8 @@ pub(crate) enum Command {
     /// Delete what nobody can read any more
     ///
     /// Content that was overwritten or deleted longer ago than the grace, by the store's clock, and what writers that
-    /// died have left. The first run leaves a mark from which time counts. With --dry-run nothing is deleted.
+    /// died have left. The first run leaves a mark from which time counts. It needs a writer's role, and what may delete in
+    /// the store. With --dry-run nothing is deleted, and a reader's role is enough.
     Gc(Gc),
     /// Check a filespace as a whole: log, signatures, state, checkpoints, counters, and all content
     ///

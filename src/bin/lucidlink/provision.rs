@@ -78,6 +78,9 @@ pub(crate) fn account(common: &Common, command: &Account) -> Result<(), Failure>
         Account::Create { name, role, expires } => {
             let expiry = expires.as_deref().map_or(Ok(0), |when| parse_when(when, now));
             let expiry = expiry.map_err(|e| Failure::Usage(format!("--expires: {e}")))?;
+            if expires.is_some() && expiry <= now {
+                return Err(Failure::Usage("--expires: it is in the past".to_owned()));
+            }
             let role = Role::from(*role);
             in_workspace(common, |workspace| {
                 let token = workspace.create_account(name, role, expiry)?;
@@ -117,7 +120,13 @@ pub(crate) fn account(common: &Common, command: &Account) -> Result<(), Failure>
 
 /// An admin more, for the day when the others' tokens are lost.
 pub(crate) fn backup(common: &Common, name: &str) -> Result<(), Failure> {
-    account(common, &Account::Create { name: name.to_owned(), role: RoleName::Admin, expires: None })
+    let create = Account::Create { name: name.to_owned(), role: RoleName::Admin, expires: None };
+    account(common, &create).map_err(|failure| match failure {
+        Failure::Failed(error) if error.status() == Status::Exists => {
+            Error::new(Status::Exists, format!("{error}; give this one another with --name")).into()
+        }
+        failure => failure,
+    })
 }
 
 pub(crate) fn grant(common: &Common, grant: &Grant) -> Result<(), Failure> {

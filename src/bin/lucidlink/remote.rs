@@ -7,9 +7,9 @@ use lucidlink::fs::Path;
 
 /// A filespace's name where no path belongs.
 pub(crate) fn filespace_name(text: &str) -> Result<String, String> {
-    match text.split_once([':', '/']) {
+    match text.split_once([':', '/', '@']) {
         None => Ok(text.to_owned()),
-        Some(("", _)) => Err("a filespace's name contains no ':' or '/'".to_owned()),
+        Some(("", _)) => Err("a filespace's name contains no ':', '/' or '@'".to_owned()),
         Some((name, _)) => Err(format!("write the name alone: {name}")),
     }
 }

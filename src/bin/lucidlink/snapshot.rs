@@ -62,7 +62,9 @@ pub(crate) fn restore(common: &Common, restore: &Restore) -> Result<(), Failure>
             Path::parse(path).map_err(|e| Failure::Usage(format!("TARGET: {e}")))?
         }
         Some(text) => {
-            let to: Remote = text.parse().map_err(|e| Failure::Usage(format!("TARGET {text:?}: {e}")))?;
+            let to: Remote = text.parse().map_err(|_| {
+                Failure::Usage(format!("TARGET {text:?}: write the path that it gets, starting with '/'"))
+            })?;
             check_target(from, &to)?;
             to.path
         }
