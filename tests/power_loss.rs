@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -33,6 +34,8 @@ struct Host {
     log: MemoryLog,
     synced: Mutex<BTreeSet<String>>,
     durable: Mutex<Seq>,
+    /// The log takes nothing.
+    is_away: AtomicBool,
 }
 
 /// The host's disk as one process sees it: it syncs what it wrote, and what it names.
@@ -84,7 +87,10 @@ impl Store for Disk {
 
 impl CommitLog for Host {
     fn append(&self, bytes: &[u8], after: Seq) -> Result<Append, LogError> {
-        self.log.append(bytes, after)
+        match self.is_away.load(Ordering::Relaxed) {
+            true => Err(LogError::Io("it is away".into())),
+            false => self.log.append(bytes, after),
+        }
     }
 
     fn read(&self, from: Seq, limit: usize, max_bytes: usize) -> Result<Vec<(Seq, Bytes)>, LogError> {
@@ -139,11 +145,16 @@ impl World {
                 log: MemoryLog::new(&genesis),
                 synced,
                 durable,
+                is_away: AtomicBool::new(false),
             }),
         )
     }
 
     fn open(&self, host: &Arc<Host>, seed: u64) -> Arc<FileSystem> {
+        self.open_with(host, seed, LinkOptions::strict(TIMEOUT))
+    }
+
+    fn open_with(&self, host: &Arc<Host>, seed: u64, options: LinkOptions) -> Arc<FileSystem> {
         let parts = LinkParts {
             id: self.id,
             name: self.id.to_string(),
@@ -154,7 +165,6 @@ impl World {
             keyring: Arc::new(Keyring::new(0, self.key.clone())),
             runtime: self.runtime.handle().clone(),
         };
-        let options = LinkOptions::strict(TIMEOUT);
         FileSystem::new(Link::open(parts, options).unwrap(), Path::parse("/").unwrap()).unwrap()
     }
 }
@@ -172,7 +182,7 @@ impl Host {
             objects.put(key, &self.objects.get(key).unwrap()).unwrap();
         }
         let (synced, durable) = (Mutex::new(self.synced.lock().clone()), Mutex::new(*self.durable.lock()));
-        Arc::new(Host { objects, log, synced, durable })
+        Arc::new(Host { objects, log, synced, durable, is_away: AtomicBool::new(false) })
     }
 }
 
@@ -228,6 +238,27 @@ fn strip(path: String) -> String {
 #[test]
 fn what_a_barrier_acknowledged_survives_power_loss() {
     (0..25).for_each(run);
+}
+
+/// What a process had acknowledged and not committed is committed by the next one, which has not put its packs.
+#[test]
+fn what_a_journal_brings_survives_power_loss_once_a_barrier_says_so() {
+    let ((world, host), journal) = (World::new(7), tempfile::tempdir().unwrap());
+    let relaxed = || LinkOptions {
+        commit: CommitMode::Background,
+        folder: Some(journal.path().to_owned()),
+        ..LinkOptions::strict(TIMEOUT)
+    };
+    let fs = world.open_with(&host, 1, relaxed());
+    put(&fs, "/before", 100);
+    fs.link().sync().unwrap();
+    host.is_away.store(true, Ordering::Relaxed);
+    put(&fs, "/large", 700_000);
+    fs.link().abandon();
+    host.is_away.store(false, Ordering::Relaxed);
+    let next = world.open_with(&host, 2, relaxed());
+    next.link().sync().unwrap();
+    has(&world.open(&host.after_power_loss(), 3), "/large", 700_000);
 }
 
 /// A workspace in a folder, after the machine was started again: the records of its logs are of another boot.
