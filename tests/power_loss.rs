@@ -261,6 +261,34 @@ fn what_a_journal_brings_survives_power_loss_once_a_barrier_says_so() {
     has(&world.open(&host.after_power_loss(), 3), "/large", 700_000);
 }
 
+/// A checkpoint may reach the disk before the commits that it is of, and be left when they are lost.
+#[test]
+fn a_snapshot_is_read_past_a_checkpoint_of_commits_that_were_lost() {
+    let (world, host) = World::new(8);
+    let fs = world.open(&host, 1);
+    put(&fs, "/kept", 100);
+    fs.link().sync().unwrap();
+    put(&fs, "/lost", 200);
+    fs.link().write_checkpoint().unwrap();
+    Disk { host: host.clone(), own: Mutex::default() }.sync_all().unwrap();
+    let host = host.after_power_loss();
+    let left = host.objects.list("checkpoints/").unwrap();
+    assert_eq!(left.len(), 1);
+    let fs = world.open(&host, 2);
+    put(&fs, "/first", 300);
+    put(&fs, "/second", 400);
+    fs.link().take_snapshot("then").unwrap();
+    fs.link().close().unwrap();
+    // As if its author had died before it wrote its own.
+    for name in host.objects.list("checkpoints/").unwrap().iter().filter(|name| !left.contains(name)) {
+        host.objects.lose(name);
+    }
+    let then = world.open(&host, 3).link().at_snapshot("then").unwrap();
+    let then = FileSystem::new(then, Path::parse("/").unwrap()).unwrap();
+    assert_eq!(then.list_dir(&Path::parse("/").unwrap()).unwrap(), ["first", "kept", "second"]);
+    has(&then, "/second", 400);
+}
+
 /// A workspace in a folder, after the machine was started again: the records of its logs are of another boot.
 fn start_the_machine_again(workspace: &std::path::Path) {
     let filespaces = std::fs::read_dir(workspace.join("filespaces")).unwrap();

@@ -173,7 +173,7 @@ impl Link {
         names.retain(|name| name[..] < *format!("checkpoints/{:016x}", snapshot.position.0 + 1));
         names.sort();
         for name in names.iter().rev() {
-            let followed = self.load_checkpoint(name).and_then(|(replica, _)| {
+            let followed = self.load_checkpoint_of_log(name).and_then(|replica| {
                 self.set_replica(replica);
                 Ok(self.follow_to(snapshot.position, None)?)
             });
