@@ -36,6 +36,8 @@ struct Host {
     durable: Mutex<Seq>,
     /// The log takes nothing.
     is_away: AtomicBool,
+    /// The store takes no checkpoint.
+    has_no_room: AtomicBool,
 }
 
 /// The host's disk as one process sees it: it syncs what it wrote, and what it names.
@@ -46,6 +48,9 @@ struct Disk {
 
 impl Store for Disk {
     fn put(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        if key.starts_with("checkpoints/") && self.host.has_no_room.load(Ordering::Relaxed) {
+            return Err(StoreError::io(key, std::io::ErrorKind::StorageFull.into()));
+        }
         self.own.lock().push(key.to_owned());
         self.host.objects.put(key, bytes)
     }
@@ -146,6 +151,7 @@ impl World {
                 synced,
                 durable,
                 is_away: AtomicBool::new(false),
+                has_no_room: AtomicBool::new(false),
             }),
         )
     }
@@ -182,7 +188,8 @@ impl Host {
             objects.put(key, &self.objects.get(key).unwrap()).unwrap();
         }
         let (synced, durable) = (Mutex::new(self.synced.lock().clone()), Mutex::new(*self.durable.lock()));
-        Arc::new(Host { objects, log, synced, durable, is_away: AtomicBool::new(false) })
+        let (is_away, has_no_room) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Host { objects, log, synced, durable, is_away, has_no_room })
     }
 }
 
@@ -287,6 +294,31 @@ fn a_snapshot_is_read_past_a_checkpoint_of_commits_that_were_lost() {
     let then = FileSystem::new(then, Path::parse("/").unwrap()).unwrap();
     assert_eq!(then.list_dir(&Path::parse("/").unwrap()).unwrap(), ["first", "kept", "second"]);
     has(&then, "/second", 400);
+}
+
+/// However often others take snapshots.
+#[test]
+fn a_snapshot_whose_author_died_gets_a_checkpoint() {
+    let (world, host) = World::new(9);
+    host.has_no_room.store(true, Ordering::Relaxed);
+    let author = world.open(&host, 1);
+    author.link().take_snapshot("left").unwrap();
+    author.link().close().unwrap();
+    host.has_no_room.store(false, Ordering::Relaxed);
+    let fs = world.open(&host, 2);
+    let has_one = || {
+        let snapshots = fs.link().snapshots().unwrap();
+        snapshots.iter().any(|snapshot| snapshot.name == "left" && snapshot.checkpoint.is_some())
+    };
+    assert!(!has_one());
+    for round in 0..40 {
+        (0..50).for_each(|n| put(&fs, "/file", 100 + n));
+        fs.link().take_snapshot(&format!("s{round}")).unwrap();
+        if has_one() {
+            return;
+        }
+    }
+    panic!("nobody wrote it");
 }
 
 /// A workspace in a folder, after the machine was started again: the records of its logs are of another boot.
