@@ -38,6 +38,8 @@ struct Host {
     is_away: AtomicBool,
     /// The store takes no checkpoint.
     has_no_room: AtomicBool,
+    /// What happens when somebody lists objects with their age.
+    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 /// The host's disk as one process sees it: it syncs what it wrote, and what it names.
@@ -68,6 +70,8 @@ impl Store for Disk {
     }
 
     fn list_aged(&self, prefix: &str, each: &mut dyn FnMut(&str, Duration)) -> Result<(), StoreError> {
+        let meanwhile = self.host.meanwhile.lock().take();
+        meanwhile.into_iter().for_each(|happens| happens());
         self.host.objects.list_aged(prefix, each)
     }
 
@@ -152,6 +156,7 @@ impl World {
                 durable,
                 is_away: AtomicBool::new(false),
                 has_no_room: AtomicBool::new(false),
+                meanwhile: Mutex::default(),
             }),
         )
     }
@@ -185,11 +190,12 @@ impl Host {
         }
         let objects = MemoryStore::default();
         for key in self.synced.lock().iter() {
-            objects.put(key, &self.objects.get(key).unwrap()).unwrap();
+            // It may have been collected.
+            self.objects.get(key).iter().for_each(|bytes| objects.put(key, bytes).unwrap());
         }
         let (synced, durable) = (Mutex::new(self.synced.lock().clone()), Mutex::new(*self.durable.lock()));
         let (is_away, has_no_room) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Host { objects, log, synced, durable, is_away, has_no_room })
+        Arc::new(Host { objects, log, synced, durable, is_away, has_no_room, meanwhile: Mutex::default() })
     }
 }
 
@@ -319,6 +325,21 @@ fn a_snapshot_whose_author_died_gets_a_checkpoint() {
         }
     }
     panic!("nobody wrote it");
+}
+
+/// A snapshot is there again if its deletion is lost.
+#[test]
+fn what_a_snapshot_had_is_collected_when_its_deletion_survives_power_loss() {
+    let (world, host) = World::new(10);
+    let fs = world.open(&host, 1);
+    put(&fs, "/large", 700_000);
+    fs.link().take_snapshot("then").unwrap();
+    fs.delete(&Path::parse("/large").unwrap()).unwrap();
+    let link = fs.link().clone();
+    *host.meanwhile.lock() = Some(Box::new(move || link.drop_snapshot("then").unwrap()));
+    assert_eq!(fs.link().collect(false, Duration::ZERO).unwrap().dead, 1);
+    let error = world.open(&host.after_power_loss(), 2).link().at_snapshot("then").err().unwrap();
+    assert_eq!(error.status(), Status::NotFound, "{error}");
 }
 
 /// A workspace in a folder, after the machine was started again: the records of its logs are of another boot.

@@ -116,6 +116,11 @@ impl Link {
 
     /// Deletes dead packs, then forgets them: in between nothing is lost but the work.
     fn delete(self: &Arc<Link>, dead: &[&DeadPack]) -> Result<()> {
+        if dead.is_empty() {
+            return Ok(());
+        }
+        // A snapshot that had them may have been deleted just now: that must not be lost either.
+        self.sync()?;
         for pack in dead {
             self.delete_object(&pack_key(&pack.id.0))?;
         }
@@ -124,9 +129,6 @@ impl Link {
             pack: Bytes::copy_from_slice(&pack.id.0),
         };
         let packs: Vec<ForgottenPack> = dead.iter().map(forgotten).collect();
-        if packs.is_empty() {
-            return Ok(());
-        }
         match self.commit(Draft::of(Op::ForgetPacks(ForgetPacks { packs })), self.deadline()) {
             Ok(_) => Ok(()),
             Err(CommitError::Refused(refusal)) => {
