@@ -219,6 +219,31 @@ fn what_was_never_committed_goes_when_its_session_is_over_and_a_month_has_passed
     });
 }
 
+/// What is not an orphan does not keep those from being found that are, however much there is of it.
+#[test]
+fn orphans_are_found_among_many_old_packs() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::new(folder.path());
+    let session_of = |pack: &Path| pack.file_name().unwrap().to_str().unwrap()[..8].to_owned();
+    place.with_link(|abi, fs| abi.write_file(fs, "/file", &noise(1, LARGE)).unwrap());
+    let closed = session_of(&place.objects("packs")[0]);
+    place.with_link(|abi, fs| {
+        abi.write_file(fs, "/other", &noise(2, LARGE)).unwrap();
+        let sessions: Vec<String> = place.objects("packs").iter().map(|pack| session_of(pack)).collect();
+        let open = sessions.iter().find(|session| **session != closed).unwrap();
+        let packs = place.root().join("packs/aa");
+        fs::create_dir_all(&packs).unwrap();
+        for n in 0..20_000 {
+            let session = if n % 500 == 499 { &closed } else { open };
+            let pack = packs.join(format!("{session}{n:022x}aa"));
+            fs::write(&pack, b"").unwrap();
+            age(&pack, 31 * DAY);
+        }
+        assert_eq!(abi.gc(fs, false, 0).unwrap().orphans, 40);
+        assert_eq!(abi.gc(fs, false, 0).unwrap().orphans, 0);
+    });
+}
+
 #[test]
 fn what_a_snapshot_has_stays_as_long_as_the_snapshot() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -34,6 +35,12 @@ struct Host {
     log: MemoryLog,
     synced: Mutex<BTreeSet<String>>,
     durable: Mutex<Seq>,
+    /// The log takes nothing.
+    is_away: AtomicBool,
+    /// The store takes no checkpoint.
+    has_no_room: AtomicBool,
+    /// What happens when somebody lists objects with their age.
+    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 /// The host's disk as one process sees it: it syncs what it wrote, and what it names.
@@ -44,6 +51,9 @@ struct Disk {
 
 impl Store for Disk {
     fn put(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        if key.starts_with("checkpoints/") && self.host.has_no_room.load(Ordering::Relaxed) {
+            return Err(StoreError::io(key, std::io::ErrorKind::StorageFull.into()));
+        }
         self.own.lock().push(key.to_owned());
         self.host.objects.put(key, bytes)
     }
@@ -61,6 +71,8 @@ impl Store for Disk {
     }
 
     fn list_aged(&self, prefix: &str, each: &mut dyn FnMut(&str, Duration)) -> Result<(), StoreError> {
+        let meanwhile = self.host.meanwhile.lock().take();
+        meanwhile.into_iter().for_each(|happens| happens());
         self.host.objects.list_aged(prefix, each)
     }
 
@@ -85,7 +97,10 @@ impl Store for Disk {
 
 impl CommitLog for Host {
     fn append(&self, bytes: &[u8], after: Seq) -> Result<Append, LogError> {
-        self.log.append(bytes, after)
+        match self.is_away.load(Ordering::Relaxed) {
+            true => Err(LogError::Io("it is away".into())),
+            false => self.log.append(bytes, after),
+        }
     }
 
     fn read(&self, from: Seq, limit: usize, max_bytes: usize) -> Result<Vec<(Seq, Bytes)>, LogError> {
@@ -140,11 +155,18 @@ impl World {
                 log: MemoryLog::new(&genesis),
                 synced,
                 durable,
+                is_away: AtomicBool::new(false),
+                has_no_room: AtomicBool::new(false),
+                meanwhile: Mutex::default(),
             }),
         )
     }
 
     fn open(&self, host: &Arc<Host>, seed: u64) -> Arc<FileSystem> {
+        self.open_with(host, seed, LinkOptions::strict(TIMEOUT))
+    }
+
+    fn open_with(&self, host: &Arc<Host>, seed: u64, options: LinkOptions) -> Arc<FileSystem> {
         let parts = LinkParts {
             id: self.id,
             name: self.id.to_string(),
@@ -155,7 +177,6 @@ impl World {
             keyring: Arc::new(Keyring::new(0, self.key.clone())),
             runtime: self.runtime.handle().clone(),
         };
-        let options = LinkOptions::strict(TIMEOUT);
         FileSystem::new(Link::open(parts, options).unwrap(), Path::parse("/").unwrap()).unwrap()
     }
 }
@@ -170,10 +191,12 @@ impl Host {
         }
         let objects = MemoryStore::default();
         for key in self.synced.lock().iter() {
-            objects.put(key, &self.objects.get(key).unwrap()).unwrap();
+            // It may have been collected.
+            self.objects.get(key).iter().for_each(|bytes| objects.put(key, bytes).unwrap());
         }
         let (synced, durable) = (Mutex::new(self.synced.lock().clone()), Mutex::new(*self.durable.lock()));
-        Arc::new(Host { objects, log, synced, durable })
+        let (is_away, has_no_room) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Host { objects, log, synced, durable, is_away, has_no_room, meanwhile: Mutex::default() })
     }
 }
 
@@ -229,6 +252,95 @@ fn strip(path: String) -> String {
 #[test]
 fn what_a_barrier_acknowledged_survives_power_loss() {
     (0..25).for_each(run);
+}
+
+/// What a process had acknowledged and not committed is committed by the next one, which has not put its packs.
+#[test]
+fn what_a_journal_brings_survives_power_loss_once_a_barrier_says_so() {
+    let ((world, host), journal) = (World::new(7), tempfile::tempdir().unwrap());
+    let relaxed = || LinkOptions {
+        commit: CommitMode::Background,
+        folder: Some(journal.path().to_owned()),
+        ..LinkOptions::strict(TIMEOUT)
+    };
+    let fs = world.open_with(&host, 1, relaxed());
+    put(&fs, "/before", 100);
+    fs.link().sync().unwrap();
+    host.is_away.store(true, Ordering::Relaxed);
+    put(&fs, "/large", 700_000);
+    fs.link().abandon();
+    host.is_away.store(false, Ordering::Relaxed);
+    let next = world.open_with(&host, 2, relaxed());
+    next.link().sync().unwrap();
+    has(&world.open(&host.after_power_loss(), 3), "/large", 700_000);
+}
+
+/// A checkpoint may reach the disk before the commits that it is of, and be left when they are lost.
+#[test]
+fn a_snapshot_is_read_past_a_checkpoint_of_commits_that_were_lost() {
+    let (world, host) = World::new(8);
+    let fs = world.open(&host, 1);
+    put(&fs, "/kept", 100);
+    fs.link().sync().unwrap();
+    put(&fs, "/lost", 200);
+    fs.link().write_checkpoint().unwrap();
+    Disk { host: host.clone(), own: Mutex::default() }.sync_all().unwrap();
+    let host = host.after_power_loss();
+    let left = host.objects.list("checkpoints/").unwrap();
+    assert_eq!(left.len(), 1);
+    let fs = world.open(&host, 2);
+    put(&fs, "/first", 300);
+    put(&fs, "/second", 400);
+    fs.link().take_snapshot("then").unwrap();
+    fs.link().close().unwrap();
+    // As if its author had died before it wrote its own.
+    for name in host.objects.list("checkpoints/").unwrap().iter().filter(|name| !left.contains(name)) {
+        host.objects.lose(name);
+    }
+    let then = world.open(&host, 3).link().at_snapshot("then").unwrap();
+    let then = FileSystem::new(then, Path::parse("/").unwrap()).unwrap();
+    assert_eq!(then.list_dir(&Path::parse("/").unwrap()).unwrap(), ["first", "kept", "second"]);
+    has(&then, "/second", 400);
+}
+
+/// However often others take snapshots.
+#[test]
+fn a_snapshot_whose_author_died_gets_a_checkpoint() {
+    let (world, host) = World::new(9);
+    host.has_no_room.store(true, Ordering::Relaxed);
+    let author = world.open(&host, 1);
+    author.link().take_snapshot("left").unwrap();
+    author.link().close().unwrap();
+    host.has_no_room.store(false, Ordering::Relaxed);
+    let fs = world.open(&host, 2);
+    let has_one = || {
+        let snapshots = fs.link().snapshots().unwrap();
+        snapshots.iter().any(|snapshot| snapshot.name == "left" && snapshot.checkpoint.is_some())
+    };
+    assert!(!has_one());
+    for round in 0..40 {
+        (0..50).for_each(|n| put(&fs, "/file", 100 + n));
+        fs.link().take_snapshot(&format!("s{round}")).unwrap();
+        if has_one() {
+            return;
+        }
+    }
+    panic!("nobody wrote it");
+}
+
+/// A snapshot is there again if its deletion is lost.
+#[test]
+fn what_a_snapshot_had_is_collected_when_its_deletion_survives_power_loss() {
+    let (world, host) = World::new(10);
+    let fs = world.open(&host, 1);
+    put(&fs, "/large", 700_000);
+    fs.link().take_snapshot("then").unwrap();
+    fs.delete(&Path::parse("/large").unwrap()).unwrap();
+    let link = fs.link().clone();
+    *host.meanwhile.lock() = Some(Box::new(move || link.drop_snapshot("then").unwrap()));
+    assert_eq!(fs.link().collect(false, Duration::ZERO).unwrap().dead, 1);
+    let error = world.open(&host.after_power_loss(), 2).link().at_snapshot("then").err().unwrap();
+    assert_eq!(error.status(), Status::NotFound, "{error}");
 }
 
 /// A workspace in a folder, after the machine was started again: the records of its logs are of another boot.

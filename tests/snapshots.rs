@@ -365,6 +365,23 @@ fn a_tree_is_restored_as_it_was() {
     }
 }
 
+/// More than one transaction can hold.
+#[test]
+fn a_tree_with_many_extended_attributes_is_restored() {
+    let world = World::new();
+    let (abi, fs) = (&world.abi, world.fs);
+    abi.create_dir(fs, "/d").unwrap();
+    abi.write_file(fs, "/d/first", b"content").unwrap();
+    for n in 0..16 {
+        abi.set_xattr(fs, "/d/first", &format!("user.{n}"), &[n; 65_000], 0, true).unwrap();
+    }
+    (0..70).for_each(|n| abi.copy(fs, "/d/first", &format!("/d/{n}"), false, true).unwrap());
+    abi.create_snapshot(fs, "s").unwrap();
+    abi.restore(fs, "s", "/d", "/copy", false).unwrap();
+    assert_eq!(abi.list_xattrs(fs, "/copy/69", true).unwrap().len(), 16);
+    assert_eq!(abi.read_dir(fs, "/copy").unwrap().len(), 71);
+}
+
 #[test]
 fn a_file_is_restored_as_a_whole_or_not_at_all() {
     let world = World::new();

@@ -26,8 +26,13 @@ impl Clock {
 
     fn heed(&self, response: &HttpResponse) {
         let date = response.headers().get("date").and_then(|date| date.to_str().ok());
-        if let Some(date) = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok()) {
-            self.0.fetch_max(date.timestamp(), Ordering::Relaxed);
+        date.iter().for_each(|date| self.set(date));
+    }
+
+    /// Also back: one answer with a date of the future must not make all objects old from then on.
+    fn set(&self, date: &str) {
+        if let Ok(date) = DateTime::parse_from_rfc2822(date) {
+            self.0.store(date.timestamp(), Ordering::Relaxed);
         }
     }
 }
@@ -69,5 +74,23 @@ impl HttpService for Explaining {
         let body = response.into_body().bytes().await?;
         let error = BucketError::of_answer(answers, status.as_u16(), &code, &String::from_utf8_lossy(&body));
         Err(HttpError::new(HttpErrorKind::Unknown, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_is_that_of_the_last_answer() {
+        let clock = Clock::default();
+        for (date, now) in [
+            ("Fri, 01 Jan 2100 00:00:00 GMT", 4_102_444_800),
+            ("Thu, 01 Jan 1970 00:00:10 GMT", 10),
+            ("yesterday", 10),
+        ] {
+            clock.set(date);
+            assert_eq!(clock.now(), now, "{date}");
+        }
     }
 }

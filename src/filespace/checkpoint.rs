@@ -18,6 +18,7 @@ use crate::crypto::seal::{Kind, ObjectKey};
 use crate::crypto::sha256;
 use crate::error::{Error, Result, Status};
 use crate::ids::{Hash, PackId, PartId, Seq};
+use crate::log::chain;
 use crate::state::ops::{Checkpoint, Op};
 use crate::state::part::{
     BlockBuilder, Blocks, INDEX, Manifest, PART_TARGET, PartIndex, PartRef, Parts, SortedBlock, StoredBlock,
@@ -219,8 +220,8 @@ impl Link {
             if at.is_none_or(|at| at > position.0) {
                 continue;
             }
-            match self.load_checkpoint(name) {
-                Ok((replica, _)) => return Ok(replica),
+            match self.load_checkpoint_of_log(name) {
+                Ok(replica) => return Ok(replica),
                 Err(error) => crate::report::warn(|| format!("{name} is passed over: {error}")),
             }
         }
@@ -236,6 +237,23 @@ impl Link {
         })?;
         let known = record.is_some_and(|r| r.position == position.0 && r.manifest_hash[..] == hash.0[..]);
         Ok(known && header.fork == 0)
+    }
+
+    /// A stored checkpoint that the log led to, whether it was announced or not. One that was written before the log
+    /// lost its end, or was set back, may be of slots that have other commits now.
+    pub(super) fn load_checkpoint_of_log(&self, name: &str) -> Result<Replica> {
+        let (replica, _) = self.load_checkpoint(name)?;
+        let at = replica.position();
+        let Some(before) = at.0.checked_sub(1).and_then(|before| replica.chain_at(Seq(before))) else {
+            return Ok(replica);
+        };
+        let slots = self.log.read(at, 1, usize::MAX)?;
+        match slots.first() {
+            Some((slot, bytes)) if *slot == at && chain::next(&before, at, bytes) == replica.chain() => {
+                Ok(replica)
+            }
+            _ => Err(Error::new(Status::Integrity, format!("the log does not know checkpoint {name}"))),
+        }
     }
 
     /// A stored checkpoint, and the hash of its manifest.

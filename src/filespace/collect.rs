@@ -17,7 +17,7 @@ use super::draft::Draft;
 use super::link::Link;
 use crate::content::pack::pack_key;
 use crate::error::{Error, Result, Status};
-use crate::ids::{PackId, Seq};
+use crate::ids::{PackId, Seq, SessionNo};
 use crate::state::collect::{DeadPack, dead_packs, open_sessions};
 use crate::state::ops::{ForgetPacks, ForgottenPack, Op};
 use crate::state::{Tables, key};
@@ -116,6 +116,11 @@ impl Link {
 
     /// Deletes dead packs, then forgets them: in between nothing is lost but the work.
     fn delete(self: &Arc<Link>, dead: &[&DeadPack]) -> Result<()> {
+        if dead.is_empty() {
+            return Ok(());
+        }
+        // A snapshot that had them may have been deleted just now: that must not be lost either.
+        self.sync()?;
         for pack in dead {
             self.delete_object(&pack_key(&pack.id.0))?;
         }
@@ -124,9 +129,6 @@ impl Link {
             pack: Bytes::copy_from_slice(&pack.id.0),
         };
         let packs: Vec<ForgottenPack> = dead.iter().map(forgotten).collect();
-        if packs.is_empty() {
-            return Ok(());
-        }
         match self.commit(Draft::of(Op::ForgetPacks(ForgetPacks { packs })), self.deadline()) {
             Ok(_) => Ok(()),
             Err(CommitError::Refused(refusal)) => {
@@ -150,24 +152,31 @@ impl Link {
 
     /// Packs that no commit has registered, and none will: their session is closed.
     fn collect_orphans(&self, dry_run: bool, grace: Duration) -> Result<u64> {
-        let mut listed = Vec::new();
+        // Most of what is old is registered, and there may be any number of it: only what seems to be an orphan is kept.
+        let (mut listed, mut failed) = (Vec::new(), None);
+        let ended = self.ended_sessions()?;
         self.store.list_aged("packs/", &mut |key, age| {
-            if age >= grace.max(ORPHAN_AGE) && listed.len() < MAX_ORPHANS {
-                listed.extend(pack_of(key));
+            if age < grace.max(ORPHAN_AGE) || listed.len() >= MAX_ORPHANS || failed.is_some() {
+                return;
+            }
+            let Some(id) = pack_of(key) else { return };
+            match self.is_orphan(id, &ended) {
+                Ok(is_orphan) => listed.extend(is_orphan.then_some(id)),
+                Err(error) => failed = Some(error),
             }
         })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
         if listed.is_empty() {
             return Ok(0);
         }
         // Read behind the listing: what was registered, or whose session was opened, before that is known here.
         self.refresh()?;
-        let position = self.position();
-        let open = self.read_committed(|state| Ok(open_sessions(state)?))?;
+        let ended = self.ended_sessions()?;
         let mut orphans = 0;
         for id in listed {
-            let session = id.session();
-            let is_over = Seq(session.0.into()) <= position && !open.contains(&session);
-            if is_over && self.read_committed(|state| Ok(state.pack(id)?))?.is_none() {
+            if self.is_orphan(id, &ended)? {
                 if !dry_run {
                     self.delete_object(&pack_key(&id.0))?;
                 }
@@ -175,6 +184,19 @@ impl Link {
             }
         }
         Ok(orphans)
+    }
+
+    /// Whether a session was opened and is not open any more, as of now.
+    fn ended_sessions(&self) -> Result<impl Fn(SessionNo) -> bool + use<>> {
+        // First the position: who is newer is not known here.
+        let position = self.position();
+        let open = self.read_committed(|state| Ok(open_sessions(state)?))?;
+        Ok(move |session: SessionNo| Seq(session.0.into()) <= position && !open.contains(&session))
+    }
+
+    /// Whether the state does not know a pack, and its session has ended.
+    fn is_orphan(&self, id: PackId, has_ended: &impl Fn(SessionNo) -> bool) -> Result<bool> {
+        Ok(has_ended(id.session()) && self.read_committed(|state| Ok(state.pack(id)?))?.is_none())
     }
 }
 

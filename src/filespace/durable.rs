@@ -9,12 +9,12 @@ use crate::content::pack::pack_key;
 use crate::error::Result;
 use crate::ids::Seq;
 use crate::log::envelope::Envelope;
-use crate::state::ops::Body;
+use crate::state::ops::{Body, NewPack};
 
 /// Objects kept by name at most; beyond it everything is synced.
 const MAX_OBJECTS: usize = 1024;
 
-/// Objects of commits behind the durable position that other processes wrote.
+/// Objects of commits behind the durable position, and of a journal, that other processes wrote.
 pub(super) struct Foreign {
     /// Held by whoever syncs.
     turn: Mutex<()>,
@@ -47,9 +47,19 @@ impl Foreign {
         if at <= self.durable {
             return;
         }
-        let packs = body.into_iter().flat_map(|b| &b.packs);
+        self.inherit(body.into_iter().flat_map(|b| &b.packs), Some(envelope));
+    }
+
+    /// This link commits what refers to these packs, or is this commit; an earlier process has put them.
+    pub(super) fn inherit<'a>(
+        &self,
+        packs: impl IntoIterator<Item = &'a NewPack>,
+        commit: Option<&Envelope>,
+    ) {
+        let packs = packs.into_iter();
         let mut keys: Vec<String> = packs.filter_map(|p| Some(pack_key(p.id[..].try_into().ok()?))).collect();
-        keys.extend(envelope.out_of_line.then(|| payload_key(&envelope.payload_hash)));
+        let body = commit.filter(|commit| commit.out_of_line);
+        keys.extend(body.map(|commit| payload_key(&commit.payload_hash)));
         self.add(keys);
     }
 

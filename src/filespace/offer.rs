@@ -98,6 +98,7 @@ impl Link {
         let view = SlotView::parse(&slot).map_err(|e| broken().caused_by(e))?;
         let envelope = view.envelope().clone();
         let (body, inline_base) = self.open_own_body(&view)?.ok_or_else(broken)?;
+        self.foreign.inherit(&body.packs, Some(&envelope));
         let is_inline = blocks.iter().map(|b| b.data.len() + CHUNK_OVERHEAD).sum::<usize>() <= MAX_INLINE;
         Ok(Offer {
             session: envelope.session,

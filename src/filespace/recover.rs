@@ -75,6 +75,7 @@ impl Link {
         if queue.is_empty() {
             return if is_strict { queue.leave_journal() } else { Ok(()) };
         }
+        self.foreign.inherit(queue.drafts().flat_map(|draft| &draft.packs), None);
         let blocks = queue.taken_blocks();
         let mut turn = self.committer.take_turn(&mut queue);
         drop(queue);

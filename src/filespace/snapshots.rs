@@ -24,7 +24,7 @@ const GRACE: u64 = 256;
 pub(super) struct SnapshotWork {
     /// States of snapshots that this link took, until their checkpoints are written.
     own: Mutex<VecDeque<Arc<replica::Snapshot>>>,
-    /// Up to here there may be a snapshot without a checkpoint; 0: there is none.
+    /// From here on, or before a link was opened here, there may be snapshots without a checkpoint; 0: there are none.
     bare: AtomicU64,
 }
 
@@ -173,7 +173,7 @@ impl Link {
         names.retain(|name| name[..] < *format!("checkpoints/{:016x}", snapshot.position.0 + 1));
         names.sort();
         for name in names.iter().rev() {
-            let followed = self.load_checkpoint(name).and_then(|(replica, _)| {
+            let followed = self.load_checkpoint_of_log(name).and_then(|replica| {
                 self.set_replica(replica);
                 Ok(self.follow_to(snapshot.position, None)?)
             });
@@ -194,7 +194,8 @@ impl Link {
 
     /// A commit took a snapshot. If it is this link's own, its state is set apart.
     pub(super) fn snapshot_was_taken(&self, at: Seq, own: Option<&mut Replica>) {
-        self.snapshot_work.bare.store(at.0, Ordering::Relaxed);
+        // One that waits already is older, and must not wait longer for this one.
+        let _ = self.snapshot_work.bare.compare_exchange(0, at.0, Ordering::Relaxed, Ordering::Relaxed);
         if let Some(replica) = own.filter(|_| !self.is_read_only()) {
             self.snapshot_work.own.lock().push_back(Arc::new(replica.freeze()));
         }
@@ -227,24 +228,25 @@ impl Link {
         if bare == 0 || bare + GRACE > self.position().0 {
             return Ok(());
         }
-        let served = self.serve_the_left();
-        let _ = self.snapshot_work.bare.compare_exchange(bare, 0, Ordering::Relaxed, Ordering::Relaxed);
-        served
+        // What is taken from now on is noted again.
+        self.snapshot_work.bare.store(0, Ordering::Relaxed);
+        let now = self.position().0;
+        let bare = self.known_snapshots()?.into_iter().filter(|snapshot| snapshot.checkpoint.is_none());
+        let (left, recent): (Vec<_>, Vec<_>) = bare.partition(|snapshot| snapshot.position.0 + GRACE <= now);
+        if let Some(first) = recent.first() {
+            self.snapshot_work.bare.store(first.position.0, Ordering::Relaxed);
+        }
+        let left = left.iter().filter(|snapshot| snapshot.position.0 + WINDOW > now);
+        left.map(|snapshot| self.serve(snapshot)).fold(Ok(()), Result::and)
     }
 
-    fn serve_the_left(self: &Arc<Link>) -> Result<()> {
-        let now = self.position().0;
-        for snapshot in self.known_snapshots()? {
-            let is_left = snapshot.position.0 + GRACE <= now && snapshot.position.0 + WINDOW > now;
-            if is_left && snapshot.checkpoint.is_none() {
-                let then = self.at_snapshot(&snapshot.name)?;
-                let state = then.view.write().committed.freeze();
-                let stored = then.store_state(&state);
-                then.abandon();
-                self.announce(stored?.0)?;
-            }
-        }
-        Ok(())
+    /// Writes the checkpoint of a snapshot whose author did not.
+    fn serve(self: &Arc<Link>, snapshot: &Snapshot) -> Result<()> {
+        let then = self.at_snapshot(&snapshot.name)?;
+        let state = then.view.write().committed.freeze();
+        let stored = then.store_state(&state);
+        then.abandon();
+        self.announce(stored?.0)
     }
 }
 

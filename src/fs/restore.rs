@@ -24,6 +24,8 @@ use crate::state::{Stop, Tables};
 const DIRECTORY_MODE: u32 = 0o755;
 /// Changes, and blocks of content, of one transaction.
 const MANY: u64 = 4096;
+/// So many bytes of extended attributes count as one change more: a transaction holds them all.
+const MUCH: u64 = 8 << 10;
 
 /// A file or symbolic link as it was.
 pub(super) struct Former {
@@ -196,7 +198,8 @@ impl Restoration<'_> {
             self.step(Step::MakeDir { path: path.clone(), mode }, 1)?;
         }
         let (from, is_new) = (folder.from.clone(), !folder.is_there);
-        self.step(Step::Xattrs { path: path.clone(), from, is_new }, 1)?;
+        let weight = 1 + self.weight_of_xattrs(entry)?;
+        self.step(Step::Xattrs { path: path.clone(), from, is_new }, weight)?;
         let (mode, uid, gid) = (Some(mode), Some(uid), Some(gid));
         let set = Attributes { mode, uid, gid, atime: Some(atime), mtime: Some(mtime) };
         self.folders.push(Step::Attributes { path, set });
@@ -229,7 +232,13 @@ impl Restoration<'_> {
             self.names.insert(entry.file_id, path.clone());
         }
         let blocks = entry.size / u64::from(self.fs.link.block_size());
-        self.step(Step::Node { path, ino: Ino(entry.file_id), replaces }, 1 + blocks)
+        let weight = 1 + blocks + self.weight_of_xattrs(entry)?;
+        self.step(Step::Node { path, ino: Ino(entry.file_id), replaces }, weight)
+    }
+
+    fn weight_of_xattrs(&self, entry: &Entry) -> Result<u64> {
+        let inode = self.then.link.read(|state| Ok(state.inode(Ino(entry.file_id))?))?;
+        Ok(inode.map_or(0, |inode| u64::from(inode.xattr_bytes) / MUCH))
     }
 
     fn step(&mut self, step: Step, weight: u64) -> Result<()> {
