@@ -322,17 +322,20 @@ impl File {
             return Err(not_linked.map_or_else(closed, |not| not.error));
         };
         let granted = granted.and_then(|asked| {
+            // What it had before may be lost, and this with it.
+            let first = handle.locks.as_ref().and_then(Locks::since).map_or(asked, |since| since.min(asked));
+            handle.check_locks().map_err(|error| NotGranted { error, is_left: true })?;
             // Another call may have given it up since.
-            match link.standing(&request.range, owner, request.lock.exclusive, asked) {
-                Ok(Standing::Granted) => Ok(asked),
+            match link.standing(&request.range, owner, request.lock.exclusive, first) {
+                Ok(Standing::Granted) => Ok(first),
                 Ok(standing) => Err(NotGranted { error: request.refused(standing), is_left: false }),
                 Err(error) => Err(NotGranted { error, is_left: true }),
             }
         });
         let locks = handle.locks.get_or_insert_with(|| Locks::of(request));
         match granted {
-            Ok(asked) => {
-                locks.since = Some(locks.since.map_or(asked, |since| since.min(asked)));
+            Ok(first) => {
+                locks.since = Some(first);
                 match link.read(|state| Version::load(state, ino)) {
                     Ok(Some(newest)) => handle.base = Arc::new(newest),
                     // It was deleted: what is there to see is what was there.
