@@ -221,7 +221,7 @@ impl FileSystem {
     }
 
     /// Publishes what a handle wrote and gives up what it has locked of a range, in one commit. What cannot be published
-    /// does not keep the lock: that is given up by a commit of its own.
+    /// does not keep the lock: that is given up by a commit of its own, and the handle publishes nothing any more.
     pub(super) fn unlock(&self, state: &mut State, id: u64, start: u64, end: u64) -> Result<()> {
         let handle = state.handle(id)?;
         handle.check_locks()?;
@@ -229,10 +229,8 @@ impl FileSystem {
         let published = self.publish(state, id, Some(Also::Unlock { owner, start, end }));
         let handle = state.handle(id)?;
         let ino = self.link.renumbered(handle.ino);
-        if let Err(error) = &published
-            && !error.is_maybe_applied()
-            && handle.locks.is_some()
-        {
+        let is_refused = published.as_ref().is_err_and(|error| !error.is_maybe_applied());
+        if is_refused && handle.locks.is_some() {
             let unlock = Op::Unlock(ops::Unlock { ino: ino.0, owner, start, end });
             if self.link.commit(Draft::of(unlock), self.link.deadline()).is_err() {
                 return published;
@@ -245,6 +243,9 @@ impl FileSystem {
         }
         if self.link.holds_lock(ino, owner).is_ok_and(|holds| !holds) {
             handle.locks.take().into_iter().for_each(Locks::forget);
+        }
+        if is_refused && since.is_some() {
+            handle.give_up_unpublished();
         }
         published.and_then(|()| handle.check_locks())
     }
