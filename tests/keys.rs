@@ -371,6 +371,39 @@ fn the_only_admin_rotates_its_own_token() {
 }
 
 #[test]
+fn an_admin_that_is_no_member_of_a_filespace_does_its_work_in_the_others() {
+    let world = World::new();
+    let abi = &world.abi;
+    let bob = abi.create_account(world.workspace, "bob", ADMIN).unwrap();
+    abi.create_filespace(world.workspace, "more").unwrap();
+    // It still has a key of what was written before.
+    abi.revoke(world.workspace, "demo", "bob").unwrap();
+    abi.create_filespace(world.workspace, "read").unwrap();
+    abi.grant(world.workspace, "read", "bob", WRITER).unwrap();
+    let settings = [("workspace.url", &world.url[..]), ("daemon.allow_multiple", "true")];
+    let bobs = Abi::load();
+    let daemon = bobs.daemon(&settings).unwrap();
+    let workspace = bobs.authenticate(daemon, &bob).unwrap();
+    let carl = bobs.create_account(workspace, "carl", ADMIN).unwrap();
+    let other = bobs.daemon(&settings).unwrap();
+    let carls = bobs.authenticate(other, &carl).unwrap();
+    bobs.unlink(bobs.link(carls, "more").unwrap()).unwrap();
+    assert_eq!(bobs.link(carls, "demo").unwrap_err().status, ACCESS_DENIED);
+    bobs.stop(other).unwrap();
+    bobs.revoke_account(workspace, "carl").unwrap();
+    let new = bobs.rotate_account(workspace, "bob").unwrap();
+    bobs.stop(daemon).unwrap();
+    let daemon = bobs.daemon(&settings).unwrap();
+    let workspace = bobs.authenticate(daemon, &new).unwrap();
+    bobs.unlink(bobs.link(workspace, "more").unwrap()).unwrap();
+    bobs.grant(workspace, "more", "bob", ADMIN).unwrap();
+    // Where it is no admin, the link of one does it.
+    abi.unlink(abi.link(world.workspace, "read").unwrap()).unwrap();
+    bobs.unlink(bobs.link(workspace, "read").unwrap()).unwrap();
+    bobs.stop(daemon).unwrap();
+}
+
+#[test]
 fn whoever_is_killed_while_a_token_is_rotated_one_of_both_is_good() {
     let world = World::new();
     let abi = &world.abi;

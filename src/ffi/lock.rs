@@ -108,7 +108,8 @@ pub unsafe extern "C" fn ll_file_lock_range(
 
 /// Gives up what an open file has locked of a range, and publishes what it wrote, in one commit. A part of a lock may be
 /// given up. Where nothing is locked, nothing happens; so it is if the open file has no lock at all, and nothing is
-/// published then. When publishing fails, the lock is given up all the same, and the failure returned.
+/// published then. When publishing fails, the lock is given up all the same, and the failure returned; what was written is
+/// never published then, because others may go on (LL_ERR_LOCK_LOST from then on). It can be read until the file is closed.
 ///
 /// @param file The open file.
 /// @param offset Where the range starts, in bytes.

@@ -175,12 +175,7 @@ impl Link {
                 next_look = now + if looked { between_looks } else { RETRY };
             }
             let slice = until.min(now + SLICE).min(next_look);
-            let looked = match self.log.wait_beyond(self.position(), slice) {
-                Ok(Some(_)) => self.refresh(),
-                Ok(None) => Ok(()),
-                Err(error) => Err(error.into()),
-            };
-            if looked.is_err() {
+            if self.wait_for_more(slice).is_err() {
                 std::thread::sleep(slice.saturating_duration_since(Instant::now()));
             }
         }

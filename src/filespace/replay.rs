@@ -11,7 +11,7 @@ use super::checks::Checked;
 use super::follow::READ_BYTES;
 use super::link::Link;
 use super::position::{Position, SLICE};
-use super::watch::{Watch, pause};
+use super::watch::{Batch, Watch, pause};
 use crate::error::{Error, Result, Status};
 use crate::ids::Seq;
 use crate::state::Replica;
@@ -23,12 +23,14 @@ const READ_SLOTS: usize = 256;
 pub(super) struct Replay {
     replica: Replica,
     from: Position,
+    /// What the last commit did, until the watch has room for it.
+    untold: Option<Batch>,
 }
 
 impl Replay {
     /// Starts at the newest checkpoint that is not behind a position, else at the genesis.
     pub(super) fn new(link: &Link, from: Position) -> Result<Replay> {
-        let replay = Replay { replica: link.replica_before(from.seq)?, from };
+        let replay = Replay { replica: link.replica_before(from.seq)?, from, untold: None };
         // What the log cannot give any more is said at once.
         if replay.read(link, 1)?.is_empty() {
             return Err(truncated(from.seq));
@@ -59,18 +61,18 @@ impl Replay {
 
     /// The next slots; whether the watch needs no more.
     fn go_on(&mut self, link: &Arc<Link>, watch: &Arc<Watch>) -> Result<bool> {
-        if !watch.wait_for_room(Instant::now() + SLICE) {
+        if !self.tell(watch) {
             return Ok(false);
         }
         let slots = self.read(link, READ_SLOTS)?;
         watch.set_trouble(None);
         let checked = link.check_signatures(&slots)?;
         for ((at, bytes), checked) in slots.iter().zip(checked) {
-            // A commit may have filled it; what was read is read again then.
-            if !watch.wait_for_room(Instant::now() + SLICE) {
+            self.apply(link, *at, bytes, checked)?;
+            // What was read is read again when it has room.
+            if !self.tell(watch) {
                 return Ok(false);
             }
-            self.apply(link, watch, *at, bytes, checked)?;
         }
         let _applying = link.take_applying()?;
         if self.replica.position() < link.position() {
@@ -95,14 +97,24 @@ impl Replay {
         }
     }
 
-    fn apply(&mut self, link: &Link, watch: &Watch, at: Seq, bytes: &Bytes, checked: Checked) -> Result<()> {
+    fn apply(&mut self, link: &Link, at: Seq, bytes: &Bytes, checked: Checked) -> Result<()> {
         let is_told = at > self.from.seq;
         let batch = link.apply_behind(&mut self.replica, at, bytes, checked, is_told)?;
         if at == self.from.seq && self.replica.chain() != self.from.chain {
             return Err(link.does_not_have(&self.from));
         }
-        batch.iter().for_each(|batch| watch.tell(batch));
+        self.untold = batch;
         Ok(())
+    }
+
+    /// Tells the watch what the last commit did; false: it has no room for that yet.
+    fn tell(&mut self, watch: &Watch) -> bool {
+        let has_room =
+            self.untold.as_ref().is_none_or(|batch| watch.wait_for_room(batch, Instant::now() + SLICE));
+        if has_room && let Some(batch) = self.untold.take() {
+            watch.tell(&batch);
+        }
+        has_room
     }
 }
 

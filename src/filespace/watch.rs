@@ -117,6 +117,11 @@ impl State {
         !self.queue.is_empty() || self.lost.is_some() || self.end.is_some()
     }
 
+    /// Whether so many more events, with so many bytes, may wait: those of one commit always may.
+    fn has_room(&self, events: usize, bytes: usize) -> bool {
+        self.queue.is_empty() || self.queue.len() + events <= MAX_EVENTS && self.bytes + bytes <= MAX_BYTES
+    }
+
     /// Brings the descriptor up to date.
     fn set_signal(&mut self) {
         let has_news = self.has_news();
@@ -273,11 +278,12 @@ impl Watch {
         self.state.lock().seen
     }
 
-    /// Waits until the queue is not more than half full; false: it is, or the watch has ended.
-    pub(super) fn wait_for_room(&self, deadline: Instant) -> bool {
+    /// Waits until the queue has room for what a commit did; false: it has none, or the watch has ended.
+    pub(super) fn wait_for_room(&self, batch: &Batch, deadline: Instant) -> bool {
+        let (events, bytes) = (batch.events.len(), batch.events.iter().map(size).sum());
         let mut state = self.state.lock();
         while state.end.is_none() {
-            if state.queue.len() <= MAX_EVENTS / 2 && state.bytes <= MAX_BYTES / 2 {
+            if state.has_room(events, bytes) {
                 return true;
             }
             if self.changed.wait_until(&mut state, deadline).timed_out() {
@@ -303,9 +309,7 @@ impl Watch {
         state.seen = batch.position;
         let told = self.chosen(batch);
         let bytes = told.iter().map(|told| size(&told.event)).sum::<usize>();
-        let has_room = state.queue.is_empty()
-            || state.queue.len() + told.len() <= MAX_EVENTS && state.bytes + bytes <= MAX_BYTES;
-        if seq > expected || state.lost.is_some() || !has_room {
+        if seq > expected || state.lost.is_some() || !state.has_room(told.len(), bytes) {
             state.lost = Some(batch.position);
         } else if told.is_empty() {
             if state.queue.is_empty() {
@@ -538,5 +542,47 @@ pub(super) fn pause(link: &Link) {
     let until = Instant::now() + RETRY;
     while Instant::now() < until && !link.is_closed() {
         std::thread::sleep(SLICE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::ids::{Hash, Incarnation, Ino};
+    use crate::state::value::Kind;
+
+    fn position(seq: u64) -> Position {
+        Position { seq: Seq(seq), incarnation: Incarnation([0; 16]), chain: Hash([0; 32]) }
+    }
+
+    fn batch(seq: u64, events: usize) -> Batch {
+        let event = Event {
+            happened: Happened::Created,
+            ino: Ino(7),
+            kind: Kind::File,
+            parent: Ino::ROOT,
+            path: "/file".to_owned(),
+            from: String::new(),
+        };
+        let events = vec![event; events];
+        Batch { position: position(seq), author: KeyId([0; 16]), is_own: false, events }
+    }
+
+    #[test]
+    fn what_there_is_room_for_is_not_lost() {
+        let (watch, now) = (Watch::new(WatchOptions::default(), position(0)), Instant::now());
+        // As much as one commit did, if nothing else is there.
+        let (first, second) = (batch(1, MAX_EVENTS + 1), batch(2, MAX_EVENTS - 100));
+        assert!(watch.wait_for_room(&first, now));
+        watch.tell(&first);
+        watch.next(MAX_EVENTS - 100, now).unwrap();
+        assert!(!watch.wait_for_room(&second, now), "it would be one too much");
+        watch.next(1, now).unwrap();
+        assert!(watch.wait_for_room(&second, now));
+        watch.tell(&second);
+        let news = watch.next(usize::MAX, now).unwrap();
+        assert_eq!(news.len(), MAX_EVENTS);
+        assert!(news.iter().all(|news| matches!(news, News::Event(_))));
     }
 }

@@ -29,6 +29,9 @@ const NOT_STORED: &str = "earlier writes through this handle could not be stored
 const LOCK_LOST: &str = "the lock was lost: this client gave no sign of life for longer than session.lease; what was \
                          written since is not published; close the file and open it again";
 
+const UNPUBLISHED: &str = "the lock was given up before what was written under it could be published, and others may \
+                           have gone on since; close the file and open it again";
+
 /// What one handle has of its own.
 pub(super) struct Handle {
     id: u64,
@@ -325,10 +328,19 @@ impl Handle {
         self.lost.get_or_insert((Status::Io, why));
     }
 
-    /// Its locks are gone, and with them the right to what it wrote since.
+    /// Its locks are gone, and with them the right to what it wrote since. One that it was granted before it noticed is
+    /// given up.
     pub(super) fn lose_locks(&mut self) {
         self.lost = Some((Status::LockLost, LOCK_LOST));
-        self.locks.take().into_iter().for_each(Locks::forget);
+        self.locks = None;
+    }
+
+    /// A lock is given up, and what was written under it is not published: it must not be any more.
+    pub(super) fn give_up_unpublished(&mut self) {
+        if self.dirty {
+            self.lost.get_or_insert((Status::LockLost, UNPUBLISHED));
+            self.locks = None;
+        }
     }
 
     /// Fails if it has lost locks.

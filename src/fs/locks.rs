@@ -222,7 +222,7 @@ impl FileSystem {
     }
 
     /// Publishes what a handle wrote and gives up what it has locked of a range, in one commit. What cannot be published
-    /// does not keep the lock: that is given up by a commit of its own.
+    /// does not keep the lock: that is given up by a commit of its own, and the handle publishes nothing any more.
     pub(super) fn unlock(&self, state: &mut State, id: u64, start: u64, end: u64) -> Result<()> {
         let handle = state.handle(id)?;
         handle.check_locks()?;
@@ -230,10 +230,8 @@ impl FileSystem {
         let published = self.publish(state, id, Some(Also::Unlock { owner, start, end }));
         let handle = state.handle(id)?;
         let ino = self.link.renumbered(handle.ino);
-        if let Err(error) = &published
-            && !error.is_maybe_applied()
-            && handle.locks.is_some()
-        {
+        let is_refused = published.as_ref().is_err_and(|error| !error.is_maybe_applied());
+        if is_refused && handle.locks.is_some() {
             let unlock = Op::Unlock(ops::Unlock { ino: ino.0, owner, start, end });
             if self.link.commit(Draft::of(unlock), self.link.deadline()).is_err() {
                 return published;
@@ -246,6 +244,9 @@ impl FileSystem {
         }
         if self.link.holds_lock(ino, owner).is_ok_and(|holds| !holds) {
             handle.locks.take().into_iter().for_each(Locks::forget);
+        }
+        if is_refused && since.is_some() {
+            handle.give_up_unpublished();
         }
         published.and_then(|()| handle.check_locks())
     }
@@ -323,17 +324,20 @@ impl File {
             return Err(not_linked.map_or_else(closed, |not| not.error));
         };
         let granted = granted.and_then(|asked| {
+            // What it had before may be lost, and this with it.
+            let first = handle.locks.as_ref().and_then(Locks::since).map_or(asked, |since| since.min(asked));
+            handle.check_locks().map_err(|error| NotGranted { error, is_left: true })?;
             // Another call may have given it up since.
-            match link.standing(&request.range, owner, request.lock.exclusive, asked) {
-                Ok(Standing::Granted) => Ok(asked),
+            match link.standing(&request.range, owner, request.lock.exclusive, first) {
+                Ok(Standing::Granted) => Ok(first),
                 Ok(standing) => Err(NotGranted { error: request.refused(standing), is_left: false }),
                 Err(error) => Err(NotGranted { error, is_left: true }),
             }
         });
         let locks = handle.locks.get_or_insert_with(|| Locks::of(request));
         match granted {
-            Ok(asked) => {
-                locks.since = Some(locks.since.map_or(asked, |since| since.min(asked)));
+            Ok(first) => {
+                locks.since = Some(first);
                 match link.read(|state| Version::load(state, ino)) {
                     Ok(Some(newest)) => handle.base = Arc::new(newest),
                     // It was deleted: what is there to see is what was there.

@@ -89,7 +89,7 @@ impl Workspace {
     }
 
     /// Makes an account and returns its token: the only copy there is. An admin is granted every filespace
-    /// that this account has.
+    /// that this account is an admin of.
     pub fn create_account(&self, name: &str, role: Role, expiry: i64) -> Result<Token> {
         let now = self.env.clock.now();
         if expiry != 0 && expiry <= now {
@@ -111,9 +111,10 @@ impl Workspace {
         })])
         .map_err(|e| taken(e, "an account", name))?;
         if role == Role::Admin {
-            for filespace in self.filespaces()?.into_iter().filter(|f| f.accessible) {
-                self.grant_keys(&filespace, &public, Role::Admin)?;
-            }
+            self.in_each_filespace(|link| match self.administers(link)? {
+                true => self.make_member(link, &public, Role::Admin).and(link.sync().map(drop)),
+                false => Ok(()),
+            })?;
         }
         self.make_durable()?;
         Ok(Token { key_id: keys.key_id(), secret })
@@ -128,9 +129,7 @@ impl Workspace {
         }
         let key_id = Bytes::copy_from_slice(&account.key_id.0);
         self.commit(vec![WorkspaceOp::RevokeAccount(RevokeAccount { key_id })])?;
-        for filespace in self.filespaces()?.into_iter().filter(|f| f.accessible) {
-            self.link(filespace.id, LinkOptions::strict(self.timeout()))?.close()?;
-        }
+        self.in_each_filespace(|_| Ok(()))?;
         self.make_durable()
     }
 

@@ -39,8 +39,11 @@ impl Workspace {
         deliver(&token)?;
         let is_own = account.key_id == self.account.key_id();
         if is_own {
-            // Once it is revoked, this account grants nothing any more.
-            self.in_each_filespace(|link| self.take_the_place(link, account.key_id, &public))?;
+            // Once it is revoked, this account grants nothing any more. Where it may not, links of admins do it later.
+            self.in_each_filespace(|link| match self.administers(link)? {
+                true => self.take_the_place(link, account.key_id, &public),
+                false => Ok(()),
+            })?;
         }
         self.commit(vec![WorkspaceOp::RotateAccount(RotateAccount {
             key_id: Bytes::copy_from_slice(&account.key_id.0),
@@ -62,13 +65,25 @@ impl Workspace {
         Workspace::open(&self.location, token, &self.env, self.timeout, self.runtime.clone())
     }
 
-    /// Links each filespace that this account has.
-    fn in_each_filespace(&self, mut work: impl FnMut(&Arc<Link>) -> Result<()>) -> Result<()> {
+    /// Links each filespace that this account has. It may have a key of one that it was sent away from, or that has ended:
+    /// there is nothing to do in those.
+    pub(super) fn in_each_filespace(&self, mut work: impl FnMut(&Arc<Link>) -> Result<()>) -> Result<()> {
         for filespace in self.filespaces()?.into_iter().filter(|filespace| filespace.accessible) {
-            let link = self.link(filespace.id, LinkOptions::strict(self.timeout()))?;
+            let link = match self.link(filespace.id, LinkOptions::strict(self.timeout())) {
+                Err(error) if matches!(error.status(), Status::AccessDenied | Status::FilespaceDeleted) => {
+                    continue;
+                }
+                link => link?,
+            };
             work(&link).and(link.close())?;
         }
         Ok(())
+    }
+
+    /// Whether this account is an admin of a filespace.
+    pub(super) fn administers(&self, link: &Link) -> Result<bool> {
+        let own = self.account.key_id();
+        link.read(|state| Ok(state.member(own)?.is_some_and(|member| member.role() == Role::Admin)))
     }
 
     /// Gives an account the role of another one.

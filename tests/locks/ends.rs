@@ -5,6 +5,7 @@ use crate::world::{LOCKED, World, status};
 const INVALID_HANDLE: i32 = -102;
 const NOT_LINKED: i32 = -204;
 const NO_SPACE: i32 = -409;
+const LOCK_LOST: i32 = -215;
 
 #[test]
 fn a_handle_that_is_freed_gives_its_locks_up() {
@@ -92,12 +93,19 @@ fn what_cannot_be_published_does_not_keep_the_lock() {
         abi.set_quota(world.fs, 1, 0).unwrap();
         abi.write(file, b"too much").unwrap();
         assert_eq!(status(if close { abi.close(file) } else { abi.unlock_all(file) }), NO_SPACE);
-        abi.close(abi.open_locked(other.fs, path, "r", true, 0).unwrap()).unwrap();
         abi.set_quota(world.fs, 0, 0).unwrap();
+        let next = abi.open_locked(other.fs, path, "r+", true, 0).unwrap();
+        abi.write(next, b"counted").unwrap();
+        abi.close(next).unwrap();
         if !close {
-            abi.close(file).unwrap();
-            assert_eq!(abi.read_file(other.fs, path).unwrap(), b"too much");
+            // What others did under the lock since stays.
+            for _ in 0..2 {
+                assert_eq!(status(abi.flush(file)), LOCK_LOST);
+                assert_eq!(status(abi.lock(file, 0, 0, true, 0)), LOCK_LOST);
+            }
+            assert_eq!(status(abi.close(file)), LOCK_LOST);
         }
+        assert_eq!(abi.read_file(world.fs, path).unwrap(), b"counted");
     }
     abi.stop(other.daemon).unwrap();
 }

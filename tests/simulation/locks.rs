@@ -149,6 +149,34 @@ fn who_is_silent_for_a_lease_loses_the_lock_and_publishes_nothing() {
     assert_eq!(number(&open(&waiting, "r").unwrap()).unwrap(), 10);
 }
 
+/// An open file that asks for another lock before it notices that it has lost one gets none, and leaves none behind.
+#[test]
+fn who_has_lost_a_lock_gets_no_other() {
+    let place = Place::new(4);
+    let [silent, waiting] = silent_and_waiting(&place, Duration::from_millis(400));
+    open(&silent, "w").unwrap().close().unwrap();
+    let held = open(&silent, "r+").unwrap();
+    held.lock_range(0, 8, exclusive(Wait::No)).unwrap();
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| {
+            let file = open(&waiting, "r").unwrap();
+            file.lock_range(0, 8, exclusive(Wait::ForEver)).unwrap();
+        });
+        while !waits.is_finished() {
+            waiting.clock.advance(1_000_000);
+            std::thread::yield_now();
+        }
+        waits.join().unwrap();
+    });
+    let lost = |result: Result<()>| assert_eq!(result.unwrap_err().status(), Status::LockLost);
+    lost(held.lock_range(8, 8, exclusive(Wait::No)));
+    lost(held.unlock_all());
+    lost(held.close());
+    // Its session lives, so nobody could take a lock away from it.
+    let asks = open(&waiting, "r").unwrap();
+    asks.lock_range(8, 8, exclusive(Wait::Until(Instant::now() + Duration::from_secs(30)))).unwrap();
+}
+
 /// A machine that slept for an hour has not looked for an hour.
 #[test]
 fn a_clock_that_jumps_says_nothing_of_others() {
