@@ -325,10 +325,11 @@ impl Handle {
         self.lost.get_or_insert((Status::Io, why));
     }
 
-    /// Its locks are gone, and with them the right to what it wrote since.
+    /// Its locks are gone, and with them the right to what it wrote since. What it has been granted after that is given
+    /// up.
     pub(super) fn lose_locks(&mut self) {
         self.lost = Some((Status::LockLost, LOCK_LOST));
-        self.locks.take().into_iter().for_each(Locks::forget);
+        self.locks = None;
     }
 
     /// Fails if it has lost locks.

@@ -329,7 +329,15 @@ impl File {
                 Err(error) => Err(NotGranted { error, is_left: true }),
             }
         });
+        let since = handle.locks.as_ref().and_then(Locks::since);
+        let is_lost = handle.check_locks().is_err()
+            || since.is_some_and(|since| link.has_lost_locks(since).unwrap_or(false));
         let locks = handle.locks.get_or_insert_with(|| Locks::of(request));
+        if is_lost {
+            // What it had before does not come back with what was granted now.
+            handle.lose_locks();
+            return handle.check_locks();
+        }
         match granted {
             Ok(asked) => {
                 locks.since = Some(locks.since.map_or(asked, |since| since.min(asked)));
@@ -342,10 +350,9 @@ impl File {
                 Ok(())
             }
             Err(NotGranted { error, is_left }) => {
-                let has_some = locks.since.is_some();
-                if has_some && error.status() == Status::LockLost {
-                    handle.lose_locks();
-                } else if !has_some && let Some(locks) = handle.locks.take() {
+                if locks.since.is_none()
+                    && let Some(locks) = handle.locks.take()
+                {
                     if is_left { drop(locks) } else { locks.forget() }
                 }
                 Err(error)
