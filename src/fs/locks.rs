@@ -323,21 +323,26 @@ impl File {
             let not_linked = granted.err().filter(|not| not.error.status() == Status::NotLinked);
             return Err(not_linked.map_or_else(closed, |not| not.error));
         };
+        let since = handle.locks.as_ref().and_then(Locks::since);
+        let is_lost = handle.check_locks().is_err()
+            || since.is_some_and(|since| link.has_lost_locks(since).unwrap_or(false));
+        let locks = handle.locks.get_or_insert_with(|| Locks::of(request));
+        if is_lost {
+            // What it had before does not come back with what was granted now.
+            handle.lose_locks();
+            return handle.check_locks();
+        }
         let granted = granted.and_then(|asked| {
-            // What it had before may be lost, and this with it.
-            let first = handle.locks.as_ref().and_then(Locks::since).map_or(asked, |since| since.min(asked));
-            handle.check_locks().map_err(|error| NotGranted { error, is_left: true })?;
             // Another call may have given it up since.
-            match link.standing(&request.range, owner, request.lock.exclusive, first) {
-                Ok(Standing::Granted) => Ok(first),
+            match link.standing(&request.range, owner, request.lock.exclusive, asked) {
+                Ok(Standing::Granted) => Ok(asked),
                 Ok(standing) => Err(NotGranted { error: request.refused(standing), is_left: false }),
                 Err(error) => Err(NotGranted { error, is_left: true }),
             }
         });
-        let locks = handle.locks.get_or_insert_with(|| Locks::of(request));
         match granted {
-            Ok(first) => {
-                locks.since = Some(first);
+            Ok(asked) => {
+                locks.since = Some(since.map_or(asked, |since| since.min(asked)));
                 match link.read(|state| Version::load(state, ino)) {
                     Ok(Some(newest)) => handle.base = Arc::new(newest),
                     // It was deleted: what is there to see is what was there.
@@ -347,10 +352,9 @@ impl File {
                 Ok(())
             }
             Err(NotGranted { error, is_left }) => {
-                let has_some = locks.since.is_some();
-                if has_some && error.status() == Status::LockLost {
-                    handle.lose_locks();
-                } else if !has_some && let Some(locks) = handle.locks.take() {
+                if locks.since.is_none()
+                    && let Some(locks) = handle.locks.take()
+                {
                     if is_left { drop(locks) } else { locks.forget() }
                 }
                 Err(error)

@@ -43,6 +43,11 @@ pub(super) enum Also {
 }
 
 impl Also {
+    /// Whether the file is another one afterwards.
+    fn changes(self) -> bool {
+        !matches!(self, Also::Unlock { .. })
+    }
+
     fn op(self, ino: Ino, time: i64) -> Operation {
         let ino = ino.0;
         match self {
@@ -117,8 +122,9 @@ impl FileSystem {
                 ModeKind::Append => ops.push(Op::Append(content).wrap()),
                 _ => ops.push(Op::Write(content).wrap()),
             }
-            // Before all else: what was written under a lock is void if that was lost.
-            let guard = since.filter(|_| is_dirty).map(|since| Op::Guard(Guard { since: since.0 }).wrap());
+            // Before all else: what is changed under a lock is void if that was lost.
+            let changes = is_dirty || also.is_some_and(Also::changes);
+            let guard = since.filter(|_| changes).map(|since| Op::Guard(Guard { since: since.0 }).wrap());
             ops.splice(0..0, guard);
             ops.extend(also.map(|also| also.op(ino, time)));
             Draft {

@@ -24,7 +24,7 @@ static unsigned char *bulk;
 
 /* --- Calls that commit ------------------------------------------------------------------------------------------- */
 
-#define NAMES 22
+#define NAMES 24
 
 /* Names for call number n, and what it needs; `late` is open for writing and has written. */
 static ll_file late[NAMES];
@@ -42,6 +42,7 @@ static void prepare_all(void)
         MUST(ll_file_open(fs, path, "r+", NULL, &late[n], ERR));
         OK(ll_file_pwrite(late[n], 0, "C", 1, NULL, ERR));
     }
+    OK(ll_file_lock_range(late[22], 0, 0, NULL, ERR));
 }
 
 static void clean_up(void)
@@ -90,8 +91,10 @@ static void clean_up(void)
     case 19: FAILS(status, words, ll_fs_set_xattr, (fs, "/file 19", 0, "user.new", "x", 1, ERR)); break; \
     case 20: FAILS(status, words, ll_fs_remove_xattr, (fs, "/file 20", 0, "user.old", ERR)); break; \
     case 21: FAILS(status, words, ll_filespace_set_quota, (fs, 0, 0, ERR)); break; \
+    case 22: FAILS(status, words, ll_file_unlock_range, (late[22], 0, 0, ERR)); break; \
+    case 23: FAILS(status, words, ll_file_lock_range, (late[23], 0, 0, NULL, ERR)); break; \
     }
-#define COMMITTING_CALLS 22
+#define COMMITTING_CALLS 24
 
 static void fails_for_want_of_space(int n, void *argument)
 {

@@ -46,8 +46,14 @@ fn what_is_killed_or_stands_still_loses_its_lock_and_counts_nothing() {
     let mut stands = job.start(WORKER, 5, 0);
     assert_eq!(stands.hear().unwrap(), "holds the lock");
     stands.signal(Signal::SIGSTOP);
-    // They go on when its lease is over.
+    // They go on when its lease is over; and so does somebody who asks when they are done already.
     honest.iter_mut().for_each(Worker::finish);
+    let daemon = world.abi.daemon(&job.settings()).unwrap();
+    let workspace = world.abi.authenticate(daemon, &world.token).unwrap();
+    let fs = world.abi.link(workspace, counter::FILESPACE).unwrap();
+    let file = world.abi.open_locked(fs, counter::PATH, "r", true, u64::MAX).unwrap();
+    world.abi.close(file).unwrap();
+    world.abi.stop(daemon).unwrap();
     stands.signal(Signal::SIGCONT);
     stands.tell("go on");
     assert_eq!(stands.hear().unwrap(), "lost", "it may not publish");

@@ -5,11 +5,10 @@ use lucidlink::crypto::Key32;
 use lucidlink::crypto::account::AccountKeys;
 use lucidlink::crypto::seal::{Kind, ObjectKey};
 use lucidlink::filespace::genesis::key_hash;
-use lucidlink::state::Replica;
 use lucidlink::state::ops::{NewGeneration, Op, RevokeMember, SetMember};
 
-use super::snapshots::commit;
-use super::{Vectors, World, counting, unhex};
+use super::branch::Branch;
+use super::{Vectors, World, counting};
 
 pub fn keys(world: &World, out: &mut Vectors) {
     let next = Key32::new(counting(0xd0));
@@ -22,10 +21,6 @@ pub fn keys(world: &World, out: &mut Vectors) {
     let sealing = ObjectKey::derive(&next, &head[4..].try_into().unwrap(), Kind::Key, &world.filespace, &id);
     assert_eq!(sealing.open_chunk(0, chunk).unwrap().1, world.key.as_bytes());
 
-    let mut replica = Replica::new(&world.genesis.birth().unwrap());
-    for slot in ["slot.1", "slot.2"] {
-        world.apply(&mut replica, &unhex(out.find(slot)));
-    }
     let other = AccountKeys::derive(&Key32::new(counting(0x01)), &world.workspace).unwrap().public();
     let id = |bytes: &[u8]| Bytes::copy_from_slice(bytes);
     let set = |generation| {
@@ -50,5 +45,5 @@ pub fn keys(world: &World, out: &mut Vectors) {
         begin(0, 0, &[own]),
         begin(5, 0, &[own]),
     ];
-    commit(world, &mut replica, out, ("keys", b'G'), 3, ops, &[33, 0, 32, 0, 32, 33, 12, 0]);
+    Branch::new(world, out, "keys", b"G").commit(3, ops, &[33, 0, 32, 0, 32, 33, 12, 0]);
 }

@@ -3,7 +3,10 @@
 //! `LUCIDLINK_WRITE_VECTORS=1 cargo test --test vectors` writes them anew.
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
 
+mod branch;
+mod forgotten;
 mod keys;
+mod locks;
 mod refusals;
 mod snapshots;
 mod verdicts;
@@ -179,6 +182,8 @@ fn computed() -> Vec<(String, String)> {
     log(&world, &mut vectors);
     snapshots::snapshots(&world, &mut vectors);
     keys::keys(&world, &mut vectors);
+    locks::locks(&world, &mut vectors);
+    forgotten::forgotten(&world, &mut vectors);
     grants(&world, &mut vectors);
     vectors.0
 }
