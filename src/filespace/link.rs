@@ -294,7 +294,7 @@ impl Link {
 
     /// Waits until the view shows this link's own changes on the newest committed state that it has.
     pub(super) fn freshen_view(&self) -> Result<()> {
-        let _applying = self.applying.lock();
+        let _applying = self.take_applying()?;
         let is_stale = self.view.read().is_stale;
         if is_stale { self.renew_view() } else { Ok(()) }
     }
