@@ -475,6 +475,33 @@ fn links_go_on_while_the_key_changes() {
 }
 
 #[test]
+fn a_link_that_fails_leaves_the_journal_to_the_next() {
+    let world = World::new();
+    let (abi, settings) = (&world.abi, [("workspace.url", &*world.url), ("daemon.allow_multiple", "true")]);
+    let storage = tempfile::tempdir().unwrap();
+    let link = |root: &str| {
+        let daemon = abi.daemon_in(storage.path(), true, &settings).unwrap();
+        let workspace = abi.authenticate(daemon, &world.token).unwrap();
+        (daemon, workspace, abi.link_below(workspace, "demo", root, LL_CONSISTENCY_RELAXED))
+    };
+    for round in 0..5 {
+        let (daemon, _, fs) = link("/");
+        for n in 0..20 {
+            abi.create_dir(*fs.as_ref().unwrap(), &format!("/{round}-{n}")).unwrap();
+        }
+        abi.free_daemon(daemon);
+        let (daemon, workspace, failed) = link("/nowhere");
+        assert!(failed.is_err());
+        let fs = abi.link_below(workspace, "demo", "/", LL_CONSISTENCY_RELAXED).unwrap();
+        abi.create_dir(fs, &format!("/{round}-more")).unwrap();
+        abi.sync_all(fs).unwrap();
+        abi.stop(daemon).unwrap();
+        abi.delete_dir(world.fs, &format!("/{round}-19"), false).unwrap();
+        abi.delete_dir(world.fs, &format!("/{round}-more"), false).unwrap();
+    }
+}
+
+#[test]
 fn what_a_journal_kept_under_an_older_key_is_taken_up() {
     let world = World::new();
     let abi = &world.abi;

@@ -95,7 +95,8 @@ impl Filespace {
             ..given
         };
         let link = workspace.link(info.id, options)?;
-        let fs = FileSystem::new(link, request.root.clone())?;
+        // A link that nobody gets must not go on with the journal: the next one does.
+        let fs = FileSystem::new(link.clone(), request.root.clone()).inspect_err(|_| link.abandon())?;
         let workspace = workspace.clone();
         Ok(Arc::new(Filespace { info, workspace, request, fs, linked: AtomicBool::new(true) }))
     }

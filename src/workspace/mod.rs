@@ -249,7 +249,8 @@ impl Workspace {
         let is_read_only = options.read_only;
         let link = Link::open(self.link_parts(id)?, options)?;
         if !is_read_only {
-            self.expel(&link)?;
+            // A link that nobody gets must not go on with the journal: the next one does.
+            self.expel(&link).inspect_err(|_| link.abandon())?;
         }
         Ok(link)
     }

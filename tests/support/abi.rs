@@ -201,6 +201,19 @@ impl Abi {
         self.link_with(workspace, name, |options| options.consistency = consistency)
     }
 
+    /// Links a directory as all there is.
+    pub fn link_below(&self, workspace: u64, name: &str, root: &str, consistency: u32) -> Res<u64> {
+        let root = c(root);
+        self.link_with(workspace, name, |options| {
+            (options.root_path, options.consistency) = (root.as_ptr(), consistency);
+        })
+    }
+
+    /// Frees a daemon without stopping it.
+    pub fn free_daemon(&self, daemon: u64) {
+        free!(self, daemon::ll_daemon_free(daemon));
+    }
+
     pub fn link_read_only(&self, workspace: u64, name: &str) -> Res<u64> {
         self.link_with(workspace, name, |options| options.read_only = 1)
     }
