@@ -652,7 +652,12 @@ impl Abi {
                 at => *mut c_void, content.len() => usize, &raw mut needed => *mut usize));
             match read {
                 Err(failed) if failed.status == -103 => content.resize(needed, 0u8),
-                read => return read.map(|()| content),
+                // It may be shorter by now.
+                Ok(()) => {
+                    content.truncate(needed);
+                    return Ok(content);
+                }
+                Err(failed) => return Err(failed),
             }
         }
     }
