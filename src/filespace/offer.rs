@@ -53,6 +53,11 @@ impl Offer {
     }
 }
 
+/// Says of an error that what was offered may be in the log, if that is so.
+fn mark_if(is_open: bool) -> impl Fn(Error) -> Error + Copy {
+    move |error| if is_open { error.maybe_applied() } else { error }
+}
+
 impl Link {
     /// Gives the blocks of the drafts a place and seals them as commit `k` of a session.
     pub(super) fn make_offer(
@@ -122,8 +127,7 @@ impl Link {
             let before = self.position();
             let (answer, consumed) = {
                 let own = Own { bytes: &offer.slot, body: &offer.body, inline_base: offer.inline_base };
-                let mark = |e: Error| if offer.unknown { e.maybe_applied() } else { e };
-                let answer = self.append_own(&own).map_err(mark)?;
+                let answer = self.append_own(&own).map_err(mark_if(offer.unknown))?;
                 offer.unknown |= matches!(answer, Append::Unknown(_));
                 let answer = match answer {
                     // No time is left to look for it.
@@ -132,11 +136,11 @@ impl Link {
                     }
                     answer => answer,
                 };
-                let mark = |e: Error| if offer.unknown { e.maybe_applied() } else { e };
+                let mark = mark_if(offer.unknown || matches!(answer, Append::Landed(_)));
                 if !matches!(answer, Append::Landed(_)) {
                     self.catch_up(Some(&own)).map_err(mark)?;
                 }
-                (answer, self.read_committed(|state| Ok(state.session(offer.session)?))?)
+                (answer, self.read_committed(|state| Ok(state.session(offer.session)?)).map_err(mark)?)
             };
             let landed = match answer {
                 Append::Landed(at) => Some(at),
@@ -149,7 +153,7 @@ impl Link {
                 Some(consumed) if consumed.last_k >= offer.k => return self.check_own(consumed, offer),
                 Some(_) | None => {}
             }
-            if self.is_outdated(offer)? {
+            if self.is_outdated(offer).map_err(mark_if(offer.unknown))? {
                 self.seal(offer)?;
                 if self.is_in_flight(offer) {
                     self.record_offer(offer)?;
@@ -164,8 +168,7 @@ impl Link {
                 Append::Unknown(cause) if late => return Err(Error::from(cause).maybe_applied()),
                 Append::Landed(_) | Append::Occupied if late => {
                     let what = "other clients took every slot of the log until the deadline";
-                    let error = Error::new(Status::Timeout, what);
-                    return Err(if offer.unknown { error.maybe_applied() } else { error });
+                    return Err(mark_if(offer.unknown)(Error::new(Status::Timeout, what)));
                 }
                 // Others took the slot, and were applied.
                 Append::Occupied if self.position() > before => {}
