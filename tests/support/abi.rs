@@ -652,7 +652,11 @@ impl Abi {
                 at => *mut c_void, content.len() => usize, &raw mut needed => *mut usize));
             match read {
                 Err(failed) if failed.status == -103 => content.resize(needed, 0u8),
-                read => return read.map(|()| content),
+                read => {
+                    // It may have become shorter since.
+                    content.truncate(needed);
+                    return read.map(|()| content);
+                }
             }
         }
     }
