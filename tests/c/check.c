@@ -76,6 +76,13 @@ int check_ok(ll_status status, const char *file, int line, const char *what)
     return count(status == LL_OK);
 }
 
+/* What of a local file no later attempt mends by itself. */
+static int needs_a_change(int os_errno)
+{
+    return os_errno == ENOENT || os_errno == EACCES || os_errno == EPERM || os_errno == EROFS ||
+           os_errno == ENOTDIR || os_errno == EISDIR;
+}
+
 /* What is wrong with the failure, or NULL. */
 static const char *flaw(ll_status status, ll_status expected, const char *words)
 {
@@ -93,7 +100,8 @@ static const char *flaw(ll_status status, ll_status expected, const char *words)
         return "the message lacks the expected words";
     if (record.domain[0] == '\0' || record.os_errno == 0)
         return "the record has no domain or no errno";
-    if (((record.flags & LL_ERROR_RETRYABLE) != 0) != (ll_status_is_retryable(status) != 0))
+    if (((record.flags & LL_ERROR_RETRYABLE) != 0) !=
+        (ll_status_is_retryable(status) != 0 && !needs_a_change(record.os_errno)))
         return "the record and the status disagree on whether to retry";
     if (secret[0] != '\0' && strstr(ll_last_error_message(), secret) != NULL)
         return "the message contains the secret";
