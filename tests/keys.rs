@@ -404,6 +404,25 @@ fn an_admin_that_is_no_member_of_a_filespace_does_its_work_in_the_others() {
 }
 
 #[test]
+fn no_filespace_is_lost_by_rotating_the_token_of_its_only_admin() {
+    let world = World::new();
+    let abi = &world.abi;
+    let bob = abi.create_account(world.workspace, "bob", ADMIN).unwrap();
+    let (daemon, workspace) = world.client(&bob);
+    abi.create_filespace(workspace, "only").unwrap();
+    abi.revoke(workspace, "only", "admin").unwrap();
+    let refused = abi.rotate_account(world.workspace, "bob").unwrap_err();
+    assert_eq!(refused.status, ACCESS_DENIED);
+    assert!(refused.message.contains("only") && refused.message.contains("itself"), "{}", refused.message);
+    let new = abi.rotate_account(workspace, "bob").unwrap();
+    abi.stop(daemon).unwrap();
+    let (daemon, workspace) = world.client(&new);
+    abi.grant(workspace, "only", "admin", ADMIN).unwrap();
+    abi.rotate_account(world.workspace, "bob").unwrap();
+    abi.stop(daemon).unwrap();
+}
+
+#[test]
 fn whoever_is_killed_while_a_token_is_rotated_one_of_both_is_good() {
     let world = World::new();
     let abi = &world.abi;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::keys::{LogKey, put_grant};
+use super::keys::{LogKey, is_granted, put_grant};
 use super::ops::{RotateAccount, WorkspaceOp};
-use super::{Workspace, name};
+use super::{AccountInfo, Workspace, name};
 use crate::crypto::Key32;
 use crate::crypto::account::{AccountKeys, PublicKeys};
 use crate::crypto::token::Token;
@@ -29,6 +29,10 @@ impl Workspace {
             return Err(Error::new(Status::Authentication, format!("account {:?} is revoked", account.name)));
         }
         self.check_admin(&self.state.lock())?;
+        let is_own = account.key_id == self.account.key_id();
+        if !is_own && account.role == Role::Admin {
+            self.check_follows(&account)?;
+        }
         let secret = Key32::random(&self.env)?;
         let keys = AccountKeys::derive(&secret, &self.id)?;
         let public = keys.public();
@@ -37,7 +41,6 @@ impl Workspace {
         put_grant(&*self.store, &of, &public, &self.account, |id| self.granter(id))?;
         let token = Token { key_id: keys.key_id(), secret };
         deliver(&token)?;
-        let is_own = account.key_id == self.account.key_id();
         if is_own {
             // Once it is revoked, this account grants nothing any more. Where it may not, links of admins do it later.
             self.in_each_filespace(|link| match self.administers(link)? {
@@ -58,6 +61,37 @@ impl Workspace {
             false => self.in_each_filespace(|_| Ok(()))?,
         }
         self.make_durable()
+    }
+
+    /// An admin may be the only one who can grant in a filespace. Where this account cannot give its roles to its
+    /// successor, it must do that itself.
+    fn check_follows(&self, admin: &AccountInfo) -> Result<()> {
+        for filespace in self.filespaces()? {
+            if !is_granted(&*self.filespace_store(filespace.id), admin.key_id)? {
+                continue;
+            }
+            let reaches = filespace.accessible && {
+                let link = self.link(filespace.id, LinkOptions::strict(self.timeout()));
+                match link {
+                    Err(error) if error.status() == Status::AccessDenied => false,
+                    // Nothing is left to lose.
+                    Err(error) if error.status() == Status::FilespaceDeleted => true,
+                    link => {
+                        let link = link?;
+                        self.administers(&link).and_then(|is_admin| link.close().map(|()| is_admin))?
+                    }
+                }
+            };
+            if !reaches {
+                let what = format!(
+                    "account {:?} may be the only admin of filespace {:?}, of which this account is none: let it rotate \
+                     its token itself, or be granted the role of an admin there first",
+                    admin.name, filespace.name
+                );
+                return Err(Error::new(Status::AccessDenied, what));
+            }
+        }
+        Ok(())
     }
 
     /// This workspace, opened with another token.
