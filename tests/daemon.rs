@@ -251,7 +251,14 @@ fn an_expired_account_is_told_apart() {
     let daemon = Daemon::new(config, storage, later);
     daemon.start().unwrap();
     daemon.authenticate(&token).unwrap();
+    let admins = daemon.authenticate(&world.admin).unwrap();
+    let other = admins.create_account("other", Role::Admin, expiry).unwrap();
     clock.advance(1_000_000);
+    // The other admin is none any more.
+    let error = admins.revoke_account("admin").unwrap_err();
+    assert_eq!(error.status(), Status::AccessDenied);
+    assert!(error.to_string().contains("last admin"), "{error}");
+    admins.revoke_account(&other.key_id.to_string()).unwrap();
     let error = daemon.authenticate(&token).err().unwrap();
     assert_eq!(error.status(), Status::Authentication);
     assert!(error.to_string().contains("expired"), "{error}");

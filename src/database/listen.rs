@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::tls::TlsStream;
 use tokio_postgres::{AsyncMessage, Client, Connection};
 
-use super::{Connections, FIRST_PAUSE, LAST_PAUSE};
+use super::{CONNECT_TIMEOUT, Connections, FIRST_PAUSE, LAST_PAUSE};
 
 /// Between two signs of life, and how long one may take.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -67,9 +67,9 @@ pub(super) async fn keep(connections: Weak<Connections>, channel: &'static str) 
     let mut pause = FIRST_PAUSE;
     while let Some(alive) = connections.upgrade() {
         let listeners = alive.listeners.clone();
-        let connected = connect(&alive, channel).await;
+        let connected = timeout(CONNECT_TIMEOUT + ANSWER, connect(&alive, channel)).await;
         drop(alive);
-        if let Ok((client, mut passing)) = connected {
+        if let Ok(Ok((client, mut passing))) = connected {
             pause = FIRST_PAUSE;
             listeners.set_listening(true);
             while timeout(HEARTBEAT, &mut passing).await.is_err()

@@ -487,7 +487,9 @@ impl Link {
         drop(state);
         match is_followed {
             true => Ok(()),
-            false => self.start(|worker| follow(&worker.0)),
+            false => self.start(|worker| follow(&worker.0)).inspect_err(|_| {
+                self.watches.state.lock().is_followed = false;
+            }),
         }
     }
 

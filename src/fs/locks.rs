@@ -230,6 +230,10 @@ impl FileSystem {
         let published = self.publish(state, id, Some(Also::Unlock { owner, start, end }));
         let handle = state.handle(id)?;
         let ino = self.link.renumbered(handle.ino);
+        // There is no time left to give it up in a commit of its own.
+        if published.as_ref().is_err_and(|error| error.status() == Status::Timeout) {
+            return published;
+        }
         let is_refused = published.as_ref().is_err_and(|error| !error.is_maybe_applied());
         if is_refused && handle.locks.is_some() {
             let unlock = Op::Unlock(ops::Unlock { ino: ino.0, owner, start, end });

@@ -127,10 +127,24 @@ impl Workspace {
         if account.revoked {
             return Ok(());
         }
+        self.check_leaves_an_admin(&account)?;
         let key_id = Bytes::copy_from_slice(&account.key_id.0);
         self.commit(vec![WorkspaceOp::RevokeAccount(RevokeAccount { key_id })])?;
         self.in_each_filespace(|_| Ok(()))?;
         self.make_durable()
+    }
+
+    /// The log knows no clock: that others have expired is looked at here.
+    fn check_leaves_an_admin(&self, account: &AccountInfo) -> Result<()> {
+        let now = self.env.clock.now();
+        let is_admin =
+            |a: &AccountInfo| a.role == Role::Admin && !a.revoked && (a.expiry == 0 || a.expiry > now);
+        let mut others = self.accounts()?.into_iter().filter(|other| other.key_id != account.key_id);
+        if is_admin(account) && !others.any(|other| is_admin(&other)) {
+            let what = "it is the last admin whose token has not expired; make another one first";
+            return Err(Error::new(Status::AccessDenied, what));
+        }
+        Ok(())
     }
 
     /// Makes a filespace. This account and all other admins are its admins.
