@@ -161,6 +161,8 @@ fn a_lock_is_handed_on_by_one_put() {
     let abi = &program.abi;
     let file = abi.open_locked(program.filespace, "/f", "w", true, 0).unwrap();
     let waiting = other.abi.open(other.filespace, "/f", "r").unwrap();
+    // It has a session by then, so that its request is the next thing in the log.
+    other.abi.create_dir(other.filespace, "/other").unwrap();
     let before = abi.sync_all(program.filespace).unwrap().seq;
     std::thread::scope(|scope| {
         let waits = scope.spawn(|| other.abi.lock(waiting, 0, 0, true, 60_000));
