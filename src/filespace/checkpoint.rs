@@ -244,6 +244,11 @@ impl Link {
     pub(super) fn load_checkpoint_of_log(&self, name: &str) -> Result<Replica> {
         let (replica, _) = self.load_checkpoint(name)?;
         let at = replica.position();
+        let unknown = || Error::new(Status::Integrity, format!("the log does not know checkpoint {name}"));
+        // What this link has applied lately it knows without the log, which may not reach back so far.
+        if let Some(chain) = self.read_committed(|state| Ok(state.chain_at(at)))? {
+            return if chain == replica.chain() { Ok(replica) } else { Err(unknown()) };
+        }
         let Some(before) = at.0.checked_sub(1).and_then(|before| replica.chain_at(Seq(before))) else {
             return Ok(replica);
         };
@@ -252,7 +257,7 @@ impl Link {
             Some((slot, bytes)) if *slot == at && chain::next(&before, at, bytes) == replica.chain() => {
                 Ok(replica)
             }
-            _ => Err(Error::new(Status::Integrity, format!("the log does not know checkpoint {name}"))),
+            _ => Err(unknown()),
         }
     }
 
