@@ -63,6 +63,21 @@ const RECENT: usize = 64;
 /// Blocks fetched at once when a scan misses the one behind another.
 const AHEAD: u32 = 16;
 
+/// Where checkpoints are stored.
+pub(super) const CHECKPOINTS: &str = "checkpoints/";
+
+/// What the checkpoint of a position with this manifest is called. Sorted by name they are sorted by position.
+pub(super) fn checkpoint_name(position: Seq, manifest: &[u8]) -> String {
+    let id: String = manifest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{CHECKPOINTS}{:016x}-{id}", position.0)
+}
+
+/// The position in the name of a checkpoint.
+pub(super) fn checkpoint_position(name: &str) -> Option<Seq> {
+    let (position, _) = name.strip_prefix(CHECKPOINTS)?.split_once('-')?;
+    u64::from_str_radix(position, 16).ok().map(Seq)
+}
+
 impl PartBlocks {
     pub(super) fn new(instance: u64) -> PartBlocks {
         PartBlocks { instance, held: Mutex::default() }
@@ -173,7 +188,7 @@ impl Link {
     /// Builds the replica anew: from the newest checkpoint that can be read and fits the log, else from the
     /// genesis; then from the log. The caller holds `applying`.
     pub(super) fn rebuild(&self) -> Result<()> {
-        let mut names = self.store.list("checkpoints/")?;
+        let mut names = self.store.list(CHECKPOINTS)?;
         names.sort();
         let mut unusable = None;
         for name in names.iter().rev() {
@@ -209,17 +224,17 @@ impl Link {
         })
     }
 
+    /// What the stored checkpoints of a position and before it are called, the newest first.
+    pub(super) fn checkpoints_upto(&self, position: Seq) -> Result<Vec<String>> {
+        let mut names = self.store.list(CHECKPOINTS)?;
+        names.retain(|name| checkpoint_position(name).is_some_and(|at| at <= position));
+        names.sort_by(|a, b| b.cmp(a));
+        Ok(names)
+    }
+
     /// The state at a position or, as near as checkpoints go, before it.
     pub(super) fn replica_before(&self, position: Seq) -> Result<Replica> {
-        let mut names = self.store.list("checkpoints/")?;
-        names.sort();
-        for name in names.iter().rev() {
-            let at = name
-                .strip_prefix("checkpoints/")
-                .and_then(|name| u64::from_str_radix(name.get(..16)?, 16).ok());
-            if at.is_none_or(|at| at > position.0) {
-                continue;
-            }
+        for name in &self.checkpoints_upto(position)? {
             match self.load_checkpoint_of_log(name) {
                 Ok(replica) => return Ok(replica),
                 Err(error) => crate::report::warn(|| format!("{name} is passed over: {error}")),
@@ -334,7 +349,7 @@ impl Link {
         let (codec, data) = codec::compress(&plain);
         writer.add(codec, plain.len() as u32, &data)?;
         let object = writer.finish()?;
-        let name = format!("checkpoints/{:016x}-{}", snapshot.position.0, PartId(id));
+        let name = checkpoint_name(snapshot.position, &id);
         self.store.put(&name, &object.bytes)?;
         let announce = Checkpoint {
             position: snapshot.position.0,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use super::checkpoint::checkpoint_name;
 use super::commit::CommitError;
 use super::draft::Draft;
 use super::link::{Link, LinkOptions, LinkParts};
@@ -157,7 +158,7 @@ impl Link {
     fn load_state_at(&self, snapshot: &Snapshot) -> Result<()> {
         let mut unusable = None;
         if let Some((manifest, hash)) = snapshot.checkpoint {
-            match self.load_checkpoint(&format!("checkpoints/{:016x}-{manifest}", snapshot.position.0)) {
+            match self.load_checkpoint(&checkpoint_name(snapshot.position, &manifest.0)) {
                 Ok((replica, found)) if found == hash => {
                     self.set_replica(replica);
                     return Ok(());
@@ -168,11 +169,7 @@ impl Link {
                 Err(error) => unusable = Some(error),
             }
         }
-        let mut names = self.store.list("checkpoints/")?;
-        // They start with their position, in as many digits always.
-        names.retain(|name| name[..] < *format!("checkpoints/{:016x}", snapshot.position.0 + 1));
-        names.sort();
-        for name in names.iter().rev() {
+        for name in &self.checkpoints_upto(snapshot.position)? {
             let followed = self.load_checkpoint_of_log(name).and_then(|replica| {
                 self.set_replica(replica);
                 Ok(self.follow_to(snapshot.position, None)?)

@@ -11,6 +11,7 @@ use super::{Frozen, Fsck, damage};
 use crate::content::pack::{open_block, parse_header, part_key};
 use crate::crypto::seal::Kind;
 use crate::error::{Error, Result, Status};
+use crate::filespace::checkpoint::{CHECKPOINTS, checkpoint_name, checkpoint_position};
 use crate::filespace::follow::JudgeError;
 use crate::ids::{Hash, PartId, Seq};
 use crate::log::chain;
@@ -69,8 +70,8 @@ impl<'a> Fsck<'a> {
             parts: HashMap::new(),
             first_fork: None,
         };
-        for name in link.store.list("checkpoints/")? {
-            if let Some(position) = position_of(&name).filter(|at| *at <= own.position) {
+        for name in link.store.list(CHECKPOINTS)? {
+            if let Some(position) = checkpoint_position(&name).filter(|at| *at <= own.position) {
                 replay.listed.entry(position).or_default().push(name);
             }
         }
@@ -396,14 +397,7 @@ fn snapshots_given(changes: &Changes) -> Result<Vec<CheckpointRecord>> {
     Ok(given)
 }
 
-/// The position in the name of a checkpoint.
-fn position_of(name: &str) -> Option<Seq> {
-    let (position, _) = name.strip_prefix("checkpoints/")?.split_once('-')?;
-    u64::from_str_radix(position, 16).ok().map(Seq)
-}
-
 /// What an accepted checkpoint is called.
 fn name_of(record: &CheckpointRecord) -> String {
-    let id = record.manifest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    format!("checkpoints/{:016x}-{id}", record.position)
+    checkpoint_name(Seq(record.position), &record.manifest)
 }
